@@ -1,0 +1,111 @@
+"""Model fields that mean the same everywhere."""
+
+import re
+from typing import Any
+
+import pycountry
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from . import money
+from .text import clean_text
+
+COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
+LANGUAGES = frozenset(
+    code
+    for language in pycountry.languages
+    for code in (language.alpha_3, getattr(language, "alpha_2", None))
+    if code
+)
+# Well-formed tags of BCP 47 as far as people use them: language, script, region.
+LANGUAGE_TAG = re.compile(
+    r"([a-z]{2,3})(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII
+)
+
+
+class CleanCharField(models.CharField):
+    """One line of text, stored in one form: NFC, trimmed, no control characters."""
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        if isinstance(value, str):
+            value = " ".join(clean_text(value).split())
+        return value
+
+
+class CodedField(models.CharField):
+    """A code out of a list that others keep; the list is no part of migrations."""
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("choices", None)
+        return name, path, args, kwargs
+
+
+class AmountField(models.DecimalField):
+    """An amount of money; its currency is in a CurrencyField beside it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_digits"] = money.MAX_DIGITS
+        kwargs["decimal_places"] = money.DECIMAL_PLACES
+        super().__init__(*args, **kwargs)
+
+    default_validators = [money.check_digits]
+
+
+class CurrencyField(CodedField):
+    """A currency code of ISO 4217."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 3
+        kwargs["choices"] = [(code, code) for code in sorted(money.CURRENCIES)]
+        super().__init__(*args, **kwargs)
+
+
+class CountryField(CodedField):
+    """A country code of ISO 3166-1 alpha-2."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 2
+        kwargs["choices"] = [
+            (country.alpha_2, country.name)
+            for country in sorted(pycountry.countries, key=lambda c: c.name)
+        ]
+        super().__init__(*args, **kwargs)
+
+
+class LanguageField(models.CharField):
+    """A language tag of BCP 47: "de", "pt-BR", "zh-Hant-TW"."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 12
+        super().__init__(*args, **kwargs)
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        match = LANGUAGE_TAG.fullmatch(value)
+        region = match[4] if match else None
+        if (
+            match is None
+            or match[1] not in LANGUAGES
+            or (region and region.isalpha() and region not in COUNTRIES)
+        ):
+            raise ValidationError(_("Not a language tag of BCP 47."), code="language")
+
+
+class PhoneField(CleanCharField):
+    """A telephone number as people write it, with at most 15 digits (ITU-T E.164)."""
+
+    FORM = re.compile(r"\+?[0-9()/. -]+((x|ext\.?) ?[0-9]{1,7})?", re.ASCII)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 40
+        super().__init__(*args, **kwargs)
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        number = re.split(r"x|ext", value, maxsplit=1)[0]
+        digits = sum(character.isdigit() for character in number)
+        if not self.FORM.fullmatch(value) or not 3 <= digits <= 15:
+            raise ValidationError(_("Not a telephone number."), code="phone")
