@@ -88,6 +88,14 @@ def is_foreign_key_violation(error: DatabaseError) -> bool:
     )
 
 
+def is_check_violation(error: DatabaseError) -> bool:
+    cause = error.__cause__
+    return (
+        getattr(cause, "sqlstate", None) == "23514"
+        or getattr(cause, "sqlite_errorname", None) == "SQLITE_CONSTRAINT_CHECK"
+    )
+
+
 def is_busy(error: DatabaseError) -> bool:
     """No connection, no lock in time, a deadlock: the same call may well succeed."""
     cause = error.__cause__

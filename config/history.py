@@ -19,13 +19,22 @@ class HistoryEntry(models.Model):
         abstract = True
 
 
+class ReasonedHistory(HistoricalRecords):
+    """Says why, where somebody gave a reason; "" where nobody did."""
+
+    def get_change_reason_for_object(
+        self, instance: models.Model, history_type: str, using: str
+    ) -> str:
+        return getattr(instance, "_change_reason", "")
+
+
 def track_history(*, excluded: tuple[str, ...] = ()) -> HistoricalRecords:
     """History that names our Actor, where django-simple-history would name a user.
 
     Set `instance._history_user = actor` before saving; without it the entry says
     "system".
     """
-    return HistoricalRecords(
+    return ReasonedHistory(
         bases=[HistoryEntry],
         excluded_fields=list(excluded),
         history_user_id_field=models.CharField(max_length=80, default="system"),

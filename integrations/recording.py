@@ -7,7 +7,6 @@ change without its event, whatever path it comes by.
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.exceptions import ObjectNotUpdated
 from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +30,12 @@ class Versioned(models.Model):
     class Meta:
         abstract = True
 
+    def by(self, actor: Actor, reason: str = "") -> Any:
+        """Name who makes the next change (and why), for the history; returns self."""
+        self._history_user = actor
+        self._change_reason = reason
+        return self
+
     def save_version(self, using: str, update_fields: Iterable[str] | None) -> None:
         """UPDATE the row, if it still has the version that this object was read with.
 
@@ -44,23 +49,23 @@ class Versioned(models.Model):
             models.Model.save(
                 self, using=using, force_update=True, update_fields=update_fields
             )
-        except ObjectNotUpdated:
-            self.version = read
-            rows = type(self)._base_manager.using(using).filter(pk=self.pk)
-            stored = rows.values_list("version", flat=True).first()
-            raise StaleVersion(version=stored) from None
         except BaseException:
             self.version = read
             raise
         finally:
             self._read_version = None
 
-    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> Any:
+    def _do_update(self, base_qs: Any, using: str, pk_val: Any, *args: Any) -> Any:
         # Django's one place where the UPDATE is made; private, hence a test of ours.
         read = getattr(self, "_read_version", None)
-        if read is not None:
-            base_qs = base_qs.filter(version=read)
-        return super()._do_update(base_qs, *args, **kwargs)
+        if read is None:
+            return super()._do_update(base_qs, using, pk_val, *args)
+        same = base_qs.filter(version=read)
+        updated = super()._do_update(same, using, pk_val, *args)
+        if not updated:
+            stored = base_qs.filter(pk=pk_val).values_list("version", flat=True)
+            raise StaleVersion(version=stored.first())
+        return updated
 
 
 class Recorded(Versioned):
@@ -71,16 +76,6 @@ class Recorded(Versioned):
 
     class Meta:
         abstract = True
-
-    @property
-    def event_company_id(self) -> int | None:
-        return self.company_id
-
-    def by(self, actor: Actor, reason: str = "") -> Any:
-        """Name who makes the next change (and why), for the history; returns self."""
-        self._history_user = actor
-        self._change_reason = reason
-        return self
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if args:
@@ -100,6 +95,10 @@ class Recorded(Versioned):
         with transaction.atomic(using=using):
             self.record("deleted")
             return super().delete(*args, **kwargs)
+
+    @property
+    def event_company_id(self) -> int | None:
+        return self.company_id
 
     def record(self, change: str) -> None:
         """Tell the change: "purchaselimit.updated" becomes "purchase_limit.updated"."""

@@ -1,0 +1,359 @@
+"""Companies, as a tree: head companies and their subsidiaries at any depth."""
+
+import json
+import re
+from typing import Any, Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Lower
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from companies import identifiers
+from companies.tree.guard import (
+    HEAD_HAS_ITS_OWN_TREE,
+    NUMBERS,
+    OnPath,
+    TreeManager,
+    TreeModel,
+    TreeQuerySet,
+)
+from config.fields import (
+    CleanCharField,
+    CountryField,
+    CurrencyField,
+    LanguageField,
+    PhoneField,
+)
+from config.history import track_history
+from config.text import fold, refuse_unstorable, search_words
+from integrations.models import ApiClient
+
+ATTRIBUTES_BYTES = 16 * 1024
+CODE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+class Status(models.TextChoices):
+    """From good to bad: the worst on the path to the head company counts."""
+
+    ACTIVE = "ACTIVE", _("Active")
+    DRAFT = "DRAFT", _("Draft")
+    ON_HOLD = "ON_HOLD", _("On hold")
+    CLOSED = "CLOSED", _("Closed")
+
+
+BADNESS = {status: number for number, status in enumerate(Status)}
+
+
+class CompanyQuerySet(TreeQuerySet):
+    """Questions about companies."""
+
+    def visible_to(self, client: ApiClient) -> Self:
+        """Companies below those that staff have allowed to the client, and these."""
+        if client.sees_all_hierarchies:
+            return self
+        enclosing = client.allowed_hierarchies.order_by().filter(
+            tree_id=OuterRef("tree_id"),
+            lft__lte=OuterRef("lft"),
+            rght__gte=OuterRef("lft"),
+        )
+        return self.filter(Exists(enclosing))
+
+    def with_effective_status(self) -> Self:
+        """Annotate `effective_status`: the worst on the path to the head company."""
+        number = "CASE c.status " + " ".join(
+            f"WHEN '{status}' THEN {badness}" for status, badness in BADNESS.items()
+        )
+        worst = OnPath("id", table=Company._meta.db_table, number=number + " END")
+        names = [
+            When(_worst=number, then=Value(name)) for name, number in BADNESS.items()
+        ]
+        return self.annotate(_worst=worst).annotate(
+            effective_status=Case(*names, output_field=models.CharField())
+        )
+
+    def effectively(self, status: str) -> Self:
+        """Companies of that effective status.
+
+        Asks for the few companies that are not active, through their partial index.
+        """
+        worse = [name for name in Status if BADNESS[name] > BADNESS[Status(status)]]
+        rows = self.filter(~Exists(_on_path(worse)))
+        if status == Status.ACTIVE:
+            return rows
+        return rows.filter(Exists(_on_path([status])))
+
+    def with_type(self) -> Self:
+        """Annotate `type`: COMPANY for a head company, SUBSIDIARY below one."""
+        head = When(parent__isnull=True, then=Value("COMPANY"))
+        return self.annotate(
+            type=Case(
+                head, default=Value("SUBSIDIARY"), output_field=models.CharField()
+            )
+        )
+
+    def matching(self, query: str) -> Self:
+        """Companies that have every word of `query` somewhere in a name or a number.
+
+        Parts of words count, case and accents do not; at most five words do.
+        """
+        rows = self
+        for word in search_words(query):
+            rows = rows.filter(search_text__contains=word)
+        return rows
+
+    def with_code(self, code: str) -> Self:
+        """The company of that code, in whatever case it is written."""
+        return self.annotate(_code=Lower("code")).filter(_code=code.lower())
+
+
+def _on_path(statuses: list[str]) -> CompanyQuerySet:
+    return Company.objects.order_by().filter(
+        ~Q(status="ACTIVE"),
+        status__in=statuses,
+        tree_id=OuterRef("tree_id"),
+        lft__lte=OuterRef("lft"),
+        rght__gte=OuterRef("lft"),
+    )
+
+
+class Company(TreeModel):
+    """A business customer: a head company, or a subsidiary below its parent.
+
+    `parent` is the one line of control: rights, limits and groups follow it. Further
+    owners are CompanyLinks.
+    """
+
+    Status = Status
+
+    code = models.CharField(
+        _("code"),
+        max_length=64,
+        blank=True,
+        validators=[
+            RegexValidator(
+                CODE.pattern + r"\Z",
+                _("1 to 64 of the characters A-Z a-z 0-9 . _ -"),
+                code="code",
+            )
+        ],
+        help_text=_(
+            "The key by which other systems know this company. Made from the name "
+            "if left empty."
+        ),
+    )
+    name = CleanCharField(_("name"), max_length=250)
+    parent = models.ForeignKey(
+        "self",
+        verbose_name=_("parent company"),
+        on_delete=models.PROTECT,
+        related_name="subsidiaries",
+        blank=True,
+        null=True,
+    )
+    status = models.CharField(
+        _("status"), max_length=8, choices=Status, default=Status.ACTIVE
+    )
+    legal_name = CleanCharField(_("legal name"), max_length=250, blank=True)
+    legal_form = CleanCharField(_("legal form"), max_length=100, blank=True)
+    registration_id = CleanCharField(_("registration id"), max_length=64, blank=True)
+    registration_agency = CleanCharField(
+        _("registration agency"),
+        max_length=100,
+        blank=True,
+        help_text=_("The register that gave the registration id."),
+    )
+    registered_on = models.DateField(_("registered on"), null=True, blank=True)
+    country = CountryField(_("country"), blank=True, help_text=_("ISO 3166-1 alpha-2."))
+    tax_id = models.CharField(_("tax id"), max_length=32, blank=True)
+    lei = models.CharField(
+        _("LEI"),
+        max_length=20,
+        blank=True,
+        help_text=_("Legal Entity Identifier (ISO 17442)."),
+    )
+    duns = models.CharField(_("D-U-N-S"), max_length=9, blank=True)
+    website = models.URLField(_("website"), max_length=500, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = PhoneField(_("phone"), blank=True)
+    language = LanguageField(_("language"), blank=True, help_text=_("BCP 47."))
+    currency = CurrencyField(_("default currency"), blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    search_text = models.TextField(editable=False, default="")
+
+    history = track_history(excluded=(*NUMBERS, "search_text"))
+    objects = TreeManager.from_queryset(CompanyQuerySet)()
+
+    class Meta:
+        verbose_name = _("company")
+        verbose_name_plural = _("companies")
+        ordering = ["tree_id", "lft"]
+        indexes = [
+            models.Index(fields=["tree_id", "lft"], name="companies_company_place"),
+            models.Index(fields=["name", "id"], name="companies_company_name"),
+            models.Index(
+                fields=["name", "id"],
+                condition=Q(parent=None),
+                name="companies_company_head_name",
+            ),
+            models.Index(
+                fields=["tree_id", "lft"],
+                condition=~Q(status="ACTIVE"),
+                name="companies_company_not_active",
+            ),
+            models.Index(
+                fields=["country", "registration_id"],
+                condition=~Q(registration_id=""),
+                name="companies_company_registration",
+            ),
+            models.Index(
+                fields=["tax_id"],
+                condition=~Q(tax_id=""),
+                name="companies_company_tax_id",
+            ),
+            models.Index(fields=["updated_at", "id"], name="companies_company_updated"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("code"),
+                name="companies_company_unique_code",
+                violation_error_code="duplicate_code",
+                violation_error_message=_("There is already a company of this code."),
+            ),
+            models.UniqueConstraint(
+                fields=["lei"],
+                condition=~Q(lei=""),
+                name="companies_company_unique_lei",
+                violation_error_code="duplicate_lei",
+                violation_error_message=_("There is already a company of this LEI."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(parent=F("id")),
+                name="companies_company_not_own_parent",
+                violation_error_code="would_close_cycle",
+                violation_error_message=_("A company cannot be its own parent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(lft__gte=1) & Q(lft__lt=F("rght")),
+                name="companies_company_numbers_in_order",
+            ),
+            models.CheckConstraint(
+                condition=HEAD_HAS_ITS_OWN_TREE,
+                name="companies_company_head_has_own_tree",
+            ),
+        ]
+        permissions = [
+            ("move_company", _("Can move companies in the tree")),
+            ("change_company_status", _("Can activate, hold and close companies")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def event_company_id(self) -> int:
+        return self.pk
+
+    @property
+    def is_head(self) -> bool:
+        return self.parent_id is None
+
+    @property
+    def head_id(self) -> int:
+        """The id of the head company of this company's hierarchy."""
+        return self.tree_id
+
+    def save(self, **kwargs: Any) -> None:
+        if not self.code:
+            self.code = make_code(self.name)
+        self.search_text = search_text_of(self)
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "search_text"}
+        super().save(**kwargs)
+        self._read_status = self.status
+
+    def locks_hierarchy(self, update_fields: Any) -> bool:
+        # Nobody may buy below while the status changes: submits share this lock.
+        named = update_fields is None or "status" in update_fields
+        return named and self.status != getattr(self, "_read_status", self.status)
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:
+        company = super().from_db(db, field_names, values)
+        if "status" in field_names:
+            company._read_status = company.status
+        return company
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        without = () if self.lei else ("lei",)
+        super().validate_constraints({*(exclude or ()), *without})
+
+    def clean(self) -> None:
+        super().clean()
+        errors = {}
+        for name, normalise in (
+            ("lei", identifiers.normalise_lei),
+            ("duns", identifiers.normalise_duns),
+            ("tax_id", lambda value: identifiers.normalise_tax_id(value, self.country)),
+        ):
+            if value := getattr(self, name):
+                try:
+                    setattr(self, name, normalise(value))
+                except ValidationError as error:
+                    errors[name] = error
+        if self.registration_id:
+            self.registration_id = identifiers.normalise_registration_id(
+                self.registration_id, self.country
+            )
+        try:
+            check_attributes(self.attributes)
+        except ValidationError as error:
+            errors["attributes"] = error
+        if errors:
+            raise ValidationError(errors)
+        if not self.code and self.name:
+            self.code = make_code(self.name)
+
+
+def check_attributes(attributes: Any) -> None:
+    """Refuse what is no JSON object, or larger than 16 KB as UTF-8."""
+    if not isinstance(attributes, dict):
+        raise ValidationError(_("Give a JSON object."), code="not_an_object")
+    text = json.dumps(attributes, ensure_ascii=False)
+    refuse_unstorable(text)
+    if len(text.encode()) > ATTRIBUTES_BYTES:
+        raise ValidationError(_("At most 16 KB."), code="too_large")
+
+
+def make_code(name: str) -> str:
+    """A code out of the name that no company has yet: "acme-de", "acme-de-2" …"""
+    base = slugify(fold(name))[:56].strip("-") or "company"
+    taken = {
+        code.lower()
+        for code in Company.objects.order_by()
+        .annotate(_code=Lower("code"))
+        .filter(_code__startswith=base)
+        .values_list("code", flat=True)
+    }
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"
+
+
+def search_text_of(company: Company) -> str:
+    """The folded text in which a search for this company looks."""
+    parts = (
+        company.name,
+        company.legal_name,
+        company.code,
+        company.registration_id,
+        company.tax_id,
+        company.lei,
+    )
+    return fold("\n".join(part for part in parts if part))

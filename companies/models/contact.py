@@ -1,0 +1,151 @@
+"""People at business customers."""
+
+import unicodedata
+from typing import Any, Self
+
+from django.db import models, router, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from config.db import locked
+from config.fields import CleanCharField, LanguageField, PhoneField
+from config.history import track_history
+from config.text import fold, search_words
+from integrations.models import ApiClient
+from integrations.recording import Recorded
+
+from .company import Company
+
+PERSONAL_FIELDS = ("first_name", "last_name", "phone", "job_title", "language")
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def visible_to(self, client: ApiClient) -> Self:
+        """People in companies that the client sees, or made by it and not assigned."""
+        if client.sees_all_hierarchies:
+            return self
+        companies = Company.objects.visible_to(client).order_by()
+        return self.filter(
+            Q(assignments__company__in=companies)
+            | Q(assignments=None, registered_by=client.pk)
+        ).distinct()
+
+    def matching(self, query: str) -> Self:
+        """People who have every word of `query` somewhere in name or e-mail."""
+        rows = self
+        for word in search_words(query):
+            rows = rows.filter(search_text__contains=word)
+        return rows
+
+    def with_email(self, email: str) -> Self:
+        return self.filter(email_key=email_key(email))
+
+
+class Contact(Recorded):
+    """A person at a business customer. No login: a shop's backend speaks for them."""
+
+    email = models.EmailField(_("e-mail"))
+    first_name = CleanCharField(_("first name"), max_length=100, blank=True)
+    last_name = CleanCharField(_("last name"), max_length=100, blank=True)
+    phone = PhoneField(_("phone"), blank=True)
+    job_title = CleanCharField(_("job title"), max_length=100, blank=True)
+    language = LanguageField(_("language"), blank=True)
+    external_id = CleanCharField(
+        _("external id"),
+        max_length=64,
+        blank=True,
+        help_text=_("The customer id in the shop."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
+    registered_by = models.ForeignKey(
+        ApiClient,
+        verbose_name=_("registered by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    # SQLite knows only the letters of ASCII: folded in Python, unique on both.
+    email_key = models.CharField(max_length=320, editable=False)
+    search_text = models.TextField(editable=False, default="")
+
+    history = track_history(excluded=("email_key", "search_text"))
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["last_name", "first_name", "id"], name="companies_contact_name"
+            ),
+            models.Index(fields=["updated_at", "id"], name="companies_contact_updated"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email_key"],
+                name="companies_contact_unique_email",
+                violation_error_code="duplicate_email",
+                violation_error_message=_("There is already a contact of this e-mail."),
+            ),
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=~Q(external_id=""),
+                name="companies_contact_unique_external_id",
+                violation_error_code="duplicate_external_id",
+                violation_error_message=_(
+                    "There is already a contact of this external id."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """First and last name; for people without either, the e-mail."""
+        return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    @property
+    def event_company_id(self) -> None:
+        return None  # a person belongs to no company
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        super().clean_fields(exclude)
+        self.email_key = email_key(self.email)
+
+    def save(self, **kwargs: Any) -> None:
+        self.email = unicodedata.normalize("NFC", self.email).strip()
+        self.email_key = email_key(self.email)
+        self.search_text = fold(f"{self.first_name} {self.last_name}\n{self.email}")
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {
+                *kwargs["update_fields"],
+                "email_key",
+                "search_text",
+            }
+        using = kwargs.get("using") or router.db_for_write(Contact, instance=self)
+        with transaction.atomic(using=using):
+            administered = [] if self.is_active else self._lock_administered(using)
+            super().save(**kwargs)
+            if administered and self.erased_at is None:  # an erasure is never stopped
+                rows = self.assignments.model.objects.using(using)
+                rows.refuse_without_admin(administered)
+
+    def _lock_administered(self, using: str) -> list[int]:
+        """The companies of which the person is an admin until now, locked."""
+        if self._state.adding:
+            return []
+        mine = self.assignments.using(using).in_force().filter(role="ADMIN")
+        companies = Company.objects.using(using).filter(
+            pk__in=mine.values("company_id")
+        )
+        return list(locked(companies).values_list("pk", flat=True))
+
+
+def email_key(email: str) -> str:
+    """The form in which e-mails are compared: without regard to case."""
+    return unicodedata.normalize("NFC", email.strip().casefold())

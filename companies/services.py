@@ -1,0 +1,149 @@
+"""Changes of companies and people that are more than saving one row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from config.actors import Actor
+from config.db import locked
+from config.errors import StaleVersion
+
+from .errors import CompanyInUse, ContactErased, ParentClosed
+from .models import Company, Contact
+from .models.company import Status
+from .models.contact import PERSONAL_FIELDS
+from .signals import contact_erased, move_previewed
+from .tree.guard import lock_companies
+
+
+@transaction.atomic
+def create_company(*, actor: Actor, **fields: Any) -> Company:
+    """A new company, with its automatic groups; below `parent` or as a head company.
+
+    Raises ValidationError, ParentClosed, TooDeep.
+    """
+    company = Company(**fields)
+    company.by(actor).full_clean(exclude=["parent"])  # the guard reads it again
+    _refuse_closed(company.parent)
+    company.save()
+    return company
+
+
+@transaction.atomic
+def move_company(
+    company: Company,
+    parent: Company | None,
+    *,
+    actor: Actor,
+    expected_version: int | None = None,
+    reason: str = "",
+) -> Company:
+    """Place a company and everything below it under `parent`; None: to the top.
+
+    Ledger, history, requests, groups and people keep their company. Raises
+    WouldCloseCycle, TooDeep, ParentClosed, StaleVersion.
+    """
+    asked = [company.pk, parent.pk if parent else None]
+    found = lock_companies(Company, asked)
+    company, parent = found[company.pk], found.get(asked[1])
+    check_version(company, expected_version)
+    _refuse_closed(parent)
+    if company.parent_id != asked[1]:
+        company.by(actor, reason).move(parent)
+    return company
+
+
+@transaction.atomic
+def set_status(
+    company: Company,
+    status: Status,
+    *,
+    actor: Actor,
+    reason: str,
+    expected_version: int | None = None,
+) -> Company:
+    """Activate, hold or close a company. All below it feel it with their next call.
+
+    Waits for purchases in the hierarchy that are being submitted or decided.
+    """
+    company = lock_companies(Company, [company.pk])[company.pk]
+    check_version(company, expected_version)
+    if company.status != status:
+        company.status = status
+        company.by(actor, reason).save(update_fields=["status"])
+    return company
+
+
+@transaction.atomic
+def delete_company(
+    company: Company, *, actor: Actor, expected_version: int | None = None
+) -> None:
+    """Delete a company that was never used; one that was is closed instead.
+
+    Its locations and automatic groups go with it. Raises CompanyInUse.
+    """
+    company = lock_companies(Company, [company.pk])[company.pk]
+    check_version(company, expected_version)
+    if company.subsidiaries.exists() or company.assignments.exists():
+        raise CompanyInUse(company=company.pk)
+    try:
+        company.by(actor).delete()
+    except ProtectedError as error:
+        raise CompanyInUse(company=company.pk) from error
+
+
+def preview_move(company: Company, parent: Company | None) -> list[str]:
+    """What the move would change, in all apps, as sentences for people."""
+    answers = move_previewed.send(Company, company=company, parent=parent)
+    return [sentence for _receiver, sentences in answers for sentence in sentences]
+
+
+@transaction.atomic
+def erase_contact(
+    contact: Contact, *, actor: Actor, expected_version: int | None = None
+) -> Contact:
+    """Replace a person's data by a pseudonym, in the history too; for good.
+
+    The person stays assigned and inactive, so that decisions still name somebody.
+    Raises ContactErased if it was done before.
+    """
+    contact = locked(Contact.objects.filter(pk=contact.pk)).get()
+    check_version(contact, expected_version)
+    if contact.erased_at is not None:
+        raise ContactErased(contact=contact.pk)
+    pseudonym = dict.fromkeys(PERSONAL_FIELDS, "") | {
+        "email": f"erased-{contact.pk}@invalid.example",
+        "external_id": "",
+        "is_active": False,
+    }
+    for name, value in pseudonym.items():
+        setattr(contact, name, value)
+    contact.erased_at = timezone.now()
+    contact.by(actor, "erasure").save()
+    Contact.history.filter(id=contact.pk).update(**pseudonym)
+    contact_erased.send(Contact, contact=contact)
+    return contact
+
+
+def check_version(row: Any, expected_version: int | None) -> None:
+    """Raise StaleVersion if the caller decided on another version of the row."""
+    if expected_version is not None and row.version != expected_version:
+        raise StaleVersion(version=row.version)
+
+
+def possible_duplicates(company: Company) -> Sequence[Company]:
+    """Other companies with the same registration id in the country: never refused."""
+    if not company.registration_id or not company.country:
+        return []
+    same = Company.objects.filter(
+        registration_id=company.registration_id, country=company.country
+    )
+    return list(same.exclude(pk=company.pk).order_by("pk")[:20])
+
+
+def _refuse_closed(parent: Company | None) -> None:
+    if parent is not None and parent.status == Status.CLOSED:
+        raise ParentClosed(parent=parent.pk)

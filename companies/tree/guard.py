@@ -1,0 +1,383 @@
+"""The guarded tree: every change of the hierarchy comes through here, whoever makes it.
+
+`parent` is the truth. django-mptt's numbers (lft, rght, level, tree_id) are an index
+over it, and mptt alone keeps it right for one careful writer at a time only: it trusts
+what objects in memory say. Here every structural write runs in a transaction, takes the
+lock of its hierarchies and reads the companies again under it. `tree_id` is the primary
+key of the head company: no next number to race for, and the key of the hierarchy.
+
+Uses private names of django-mptt 0.20.0: hence its exact pin and the tests of traps.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NoReturn, Self
+
+from django.conf import settings
+from django.db import models, router, transaction
+from django.db.models import Max, Q, Subquery
+from django.db.models.expressions import RawSQL
+from mptt.exceptions import InvalidMove
+from mptt.managers import TreeManager as MpttManager
+from mptt.models import MPTTModel
+from mptt.querysets import TreeQuerySet as MpttQuerySet
+
+from companies.errors import ParentGone, TooDeep, TreeChanged, WouldCloseCycle
+from config.db import acquire_gate, acquire_hierarchies, write_connection
+from config.errors import StaleVersion
+from integrations.recording import Recorded
+
+NUMBERS = ("lft", "rght", "level", "tree_id")
+TREE_COLUMNS = frozenset({"parent", "parent_id", *NUMBERS})
+MOST_TRIES = 20
+
+
+def lock_companies[M: models.Model](
+    model: type[M],
+    pks: Iterable[int | None],
+    *,
+    shared: bool = False,
+    using: str | None = None,
+) -> dict[int, M]:
+    """Lock the hierarchies of these companies until the end; the companies, read again.
+
+    Ascending, so that two movers never wait for each other. A company may change its
+    hierarchy while we wait for the lock: then give the locks back and try again.
+    Raises DoesNotExist if one is gone, TreeChanged after twenty tries.
+    """
+    wanted = {pk for pk in pks if pk is not None}
+    connection = write_connection(model, using)
+    nodes = model._base_manager.using(connection.alias).filter(pk__in=wanted)
+    acquire_gate(using=connection.alias)
+    if connection.vendor != "postgresql":
+        return _read(nodes, wanted)
+    for _ in range(MOST_TRIES):
+        attempt = transaction.savepoint(connection.alias)
+        heads = set(nodes.order_by().values_list("tree_id", flat=True).distinct())
+        acquire_hierarchies(heads, shared=shared, using=connection.alias)
+        found = _read(nodes, wanted)
+        if {node.tree_id for node in found.values()} <= heads:
+            transaction.savepoint_commit(attempt, connection.alias)
+            return found
+        # Gives the locks of this attempt back: further ones would not be ascending.
+        transaction.savepoint_rollback(attempt, connection.alias)
+    raise TreeChanged(companies=sorted(wanted))
+
+
+def _read[M: models.Model](nodes: models.QuerySet[M], wanted: set[int]) -> dict[int, M]:
+    # .all(): never the cached rows of an earlier attempt
+    found = {node.pk: node for node in nodes.all()}
+    if len(found) != len(wanted):
+        raise nodes.model.DoesNotExist(f"{sorted(wanted - found.keys())} are gone.")
+    return found
+
+
+class TreeQuerySet(MpttQuerySet):
+    """Rows of the tree: asked by place, never written in bulk."""
+
+    def under(self, company: models.Model | int) -> Self:
+        """The company itself and every subsidiary below it, at any depth.
+
+        Reads the tree numbers in the database: those of `company` may be out of date.
+        """
+        node = self._node(company)
+        return self.filter(
+            tree_id=Subquery(node.values("tree_id")),
+            lft__gte=Subquery(node.values("lft")),
+            lft__lte=Subquery(node.values("rght")),
+        )
+
+    def above(self, company: models.Model | int) -> Self:
+        """The company itself and its parents, up to the head company.
+
+        Walks up by `parent`: a thousandth of the cost of asking the tree numbers.
+        """
+        return self.filter(pk__in=_upwards(self.model, company))
+
+    def below(self, company: models.Model | int) -> Self:
+        """Every subsidiary below the company, without itself."""
+        return self.under(company).exclude(pk=getattr(company, "pk", company))
+
+    def in_hierarchy_of(self, company: models.Model | int) -> Self:
+        """All companies of the same hierarchy."""
+        return self.filter(tree_id=Subquery(self._node(company).values("tree_id")))
+
+    def heads(self) -> Self:
+        """Head companies only."""
+        return self.filter(parent=None)
+
+    def head_first(self) -> Self:
+        """From the top down; on a path: head company, its subsidiary, and so on."""
+        return self.order_by("level", "pk")
+
+    def nearest_first(self) -> Self:
+        """On a path to the head company: the company itself, its parent, and so on."""
+        return self.order_by("-level")
+
+    def with_place(self) -> Self:
+        """Annotate `depth` (0: a head company), `head` (its id), `descendants_count`."""
+        return self.annotate(
+            depth=models.F("level"),
+            head=models.F("tree_id"),
+            descendants_count=(models.F("rght") - models.F("lft") - 1) / 2,
+        )
+
+    def _node(self, company: models.Model | int) -> models.QuerySet:
+        pk = getattr(company, "pk", company)
+        return self.model._base_manager.filter(pk=pk).order_by()[:1]
+
+    def update(self, **values: Any) -> int:
+        if TREE_COLUMNS & values.keys():
+            raise TypeError("Companies are moved one by one, by save() or move().")
+        return super().update(**values)
+
+    def bulk_update(self, objs: Any, fields: Any, *args: Any, **kwargs: Any) -> int:
+        if TREE_COLUMNS & set(fields):
+            raise TypeError("Companies are moved one by one, by save() or move().")
+        return super().bulk_update(objs, fields, *args, **kwargs)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Use companies.tree.load, which numbers the tree.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Row by row, leaves first: mptt closes no gap for rows that go in bulk."""
+        deleted: dict[str, int] = {}
+        with transaction.atomic(using=self.db):
+            rows = self.order_by("tree_id", "-lft").values_list("pk", flat=True)
+            for pk in list(rows):
+                for node in self.model._base_manager.using(self.db).filter(pk=pk):
+                    for label, count in node.delete()[1].items():
+                        deleted[label] = deleted.get(label, 0) + count
+        return sum(deleted.values()), deleted
+
+
+class TreeManager(MpttManager.from_queryset(TreeQuerySet)):
+    """mptt's manager, with head companies numbered by their primary key."""
+
+    def allocate_pk(self) -> int:
+        """The primary key of the next row, taken before it is inserted."""
+        connection = write_connection(self.model, self._db)
+        table, column = self.model._meta.db_table, self.model._meta.pk.column
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(
+                    "SELECT nextval(pg_get_serial_sequence(%s, %s))", [table, column]
+                )
+                return cursor.fetchone()[0]
+            # BEGIN IMMEDIATE has made us the only writer.
+            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+            row = cursor.fetchone()
+            return (row[0] if row else 0) + 1
+
+    def insert_node(
+        self,
+        node: Any,
+        target: Any,
+        position: str = "last-child",
+        save: bool = False,
+        allow_existing_pk: bool = False,
+        refresh_target: bool = True,
+    ) -> Any:
+        if target is not None:
+            return super().insert_node(
+                node, target, position, save, allow_existing_pk, refresh_target
+            )
+        if node.pk is None:
+            node.pk = self.allocate_pk()
+        node.lft, node.rght, node.level, node.tree_id = 1, 2, 0, node.pk
+        node.parent = None
+        if save:
+            node.save()
+        return node
+
+    def move_node(self, node: Any, target: Any, position: str = "last-child") -> None:
+        if target is not None and position not in ("first-child", "last-child"):
+            target = (
+                target.parent
+            )  # companies have no order: beside is below its parent
+        node.move(target)
+
+    def _get_next_tree_id(self) -> NoReturn:
+        raise InvalidMove("tree_id is the primary key of the head company.")
+
+    def _make_child_root_node(self, node: Any, new_tree_id: int | None = None) -> None:
+        super()._make_child_root_node(node, new_tree_id=node.pk)
+
+    def _make_sibling_of_root_node(self, node: Any, target: Any, position: str) -> None:
+        if node.is_child_node():
+            self._make_child_root_node(node)
+
+    def _move_root_node(self, node: Any, target: Any, position: str) -> None:
+        if target.tree_id == node.tree_id:
+            raise InvalidMove("A company cannot be placed below itself.")
+        # The parent first: a head company has its own tree_id after each statement.
+        rows = models.QuerySet(self.model, using=self._db)
+        rows.filter(pk=node.pk).update(parent_id=target.pk)
+        super()._move_root_node(node, target, position)
+
+
+class TreeModel(Recorded, MPTTModel):
+    """A recorded row of the tree; its subclass has the foreign key `parent`."""
+
+    tree_id = models.BigIntegerField(editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(
+        self,
+        *,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        using = using or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            if self._state.adding:
+                self._insert(using)
+                self.record("created")
+            else:
+                self.record(self._update(using, update_fields))
+
+    def locks_hierarchy(self, update_fields: Iterable[str] | None) -> bool:
+        """Whether saving needs its hierarchy to itself, although nothing moves."""
+        return False
+
+    def move(self, parent: Self | None) -> None:
+        """Place the company with everything below it under `parent`; None: to the top.
+
+        Raises WouldCloseCycle, TooDeep, ParentGone, StaleVersion, TreeChanged.
+        """
+        self.parent = parent
+        self.save(update_fields=["parent"])
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> Any:
+        using = using or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            try:
+                lock_companies(type(self), [self.pk], using=using)
+            except type(self).DoesNotExist:
+                return 0, {}  # mptt would close the gap of a row that is gone already
+            # Against a first assignment or request at the same moment: it waits, and
+            # then finds the company gone.
+            row = type(self)._base_manager.using(using).select_for_update()
+            row.get(pk=self.pk)
+            return super().delete(using=using)
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        # The guard itself sees to place and parent: no queries for their constraints.
+        super().validate_constraints({*(exclude or ()), *TREE_COLUMNS})
+
+    def _insert(self, using: str) -> None:
+        parent = None
+        if self.parent_id is None:
+            acquire_gate(
+                using=using
+            )  # nobody can see a new hierarchy before its commit
+        else:
+            parent = self.parent = self._lock([self.parent_id], using)[self.parent_id]
+            self._check_depth(parent, height=0)
+        self.version = 1
+        self.lft = self.rght = None  # a copied instance must not keep its place
+        type(self)._tree_manager.db_manager(using).insert_node(
+            self, parent, allow_existing_pk=True, refresh_target=False
+        )
+        MPTTModel.save(self, force_insert=True, using=using)
+
+    def _update(self, using: str, update_fields: Iterable[str] | None) -> str:
+        """Write what changed; returns which change it is: "moved" or "updated"."""
+        deferred = self.get_deferred_fields()
+        asked = update_fields is None or TREE_COLUMNS & set(update_fields)
+        moved = (
+            bool(asked)
+            and "parent_id" not in deferred
+            and self._mptt_cached_fields["parent"] != self.parent_id
+        )
+        if moved:
+            self._move_to(self.parent_id, using)
+        elif self.locks_hierarchy(update_fields):
+            self._lock([self.pk], using)
+        names = {
+            field.name
+            for field in self._meta.concrete_fields
+            if not field.primary_key
+            and field.name not in TREE_COLUMNS
+            and field.attname not in deferred
+            and (update_fields is None or field.name in update_fields)
+        }
+        self.save_version(using, names)
+        return "moved" if moved else "updated"
+
+    def _move_to(self, parent_pk: int | None, using: str) -> None:
+        model = type(self)
+        found = self._lock([self.pk, parent_pk], using)
+        node, parent = found[self.pk], found.get(parent_pk)
+        if node.version != self.version:
+            raise StaleVersion(version=node.version)
+        if parent is not None:
+            below = model._base_manager.using(using).filter(
+                tree_id=node.tree_id, lft__gte=node.lft, lft__lte=node.rght
+            )
+            if below.filter(pk=parent_pk).exists():
+                raise WouldCloseCycle(company=self.pk, parent=parent_pk)
+            deepest = below.order_by().aggregate(deepest=Max("level"))["deepest"]
+            self._check_depth(parent, height=deepest - node.level)
+        manager = model._tree_manager.db_manager(using)
+        if node.parent_id != parent_pk:
+            manager._move_node(node, parent)
+            rows = models.QuerySet(model, using=using)
+            rows.filter(pk=node.pk).update(parent_id=parent_pk)
+        for name in NUMBERS:
+            setattr(self, name, getattr(node, name))
+        self._mptt_cached_fields["parent"] = parent_pk
+
+    def _lock(self, pks: list[int | None], using: str) -> dict[int, Self]:
+        try:
+            return lock_companies(type(self), pks, using=using)
+        except type(self).DoesNotExist:
+            if self.pk in pks and not self._exists(using):
+                raise
+            raise ParentGone(parent=self.parent_id) from None
+
+    def _exists(self, using: str) -> bool:
+        return type(self)._base_manager.using(using).filter(pk=self.pk).exists()
+
+    @staticmethod
+    def _check_depth(parent: Any, *, height: int) -> None:
+        levels = parent.level + 1 + height + 1
+        if levels > settings.COMPANY_MAX_DEPTH:
+            raise TooDeep(levels=levels, most=settings.COMPANY_MAX_DEPTH)
+
+
+def _upwards(model: type[models.Model], company: models.Model | int) -> RawSQL:
+    table = model._meta.db_table
+    return RawSQL(  # noqa: S611
+        f"""WITH RECURSIVE upwards(id, parent_id) AS (
+            SELECT id, parent_id FROM {table} WHERE id = %s
+            UNION SELECT c.id, c.parent_id FROM {table} c
+            JOIN upwards ON c.id = upwards.parent_id
+        ) SELECT id FROM upwards""",  # noqa: S608
+        [getattr(company, "pk", company)],
+    )
+
+
+class OnPath(models.Func):
+    """The greatest value of a number on the way from the company to its head company.
+
+    `OnPath("id", number="CASE …")`; walks up by `parent`, so one row costs its depth.
+    """
+
+    output_field = models.IntegerField()
+
+    def __init__(self, company: Any, *, table: str, number: str) -> None:
+        super().__init__(company)
+        self.template = (  # noqa: S608  (table and number are our own words)
+            f"(WITH RECURSIVE upwards(parent_id, number) AS ("
+            f"SELECT c.parent_id, {number} FROM {table} c WHERE c.id = %(expressions)s "
+            f"UNION SELECT c.parent_id, {number} FROM {table} c "
+            f"JOIN upwards ON c.id = upwards.parent_id"
+            f") SELECT MAX(number) FROM upwards)"
+        )
+
+
+HEAD_HAS_ITS_OWN_TREE = Q(parent__isnull=False) | Q(tree_id=models.F("id"))
