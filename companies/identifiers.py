@@ -26,14 +26,14 @@ NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 
 
 class Scheme(NamedTuple):
-    """A kind of tax number: its name at home and, for VAT, the prefix it is stored with."""
+    """A kind of tax number: its name at home, the prefix it is stored with if any."""
 
     label: str
     vat_prefix: str = ""
 
 
-# By the names of python-stdnum's modules; the first two letters are the country. Where a
-# country has several, the VAT number comes first.
+# By the names of python-stdnum's modules; the first two letters are the country. Where
+# a country has several, the VAT number comes first.
 SCHEMES = {
     "ad.nrt": Scheme("NRT"),
     "al.nipt": Scheme("NIPT"),
@@ -126,9 +126,9 @@ SCHEMES = {
     "ve.rif": Scheme("RIF"),
     "vn.mst": Scheme("MST"),
 }
-# EU VAT numbers of sellers that are in no member state, or that only import: no country's.
+# EU VAT numbers of sellers outside of the EU, and of importers: of no country.
 ONE_STOP_SHOP = "eu.oss"
-# Territories with an ISO code of their own whose companies have another country's numbers.
+# Territories with an ISO code of their own and the numbers of another country.
 TAX_AREAS = {
     **dict.fromkeys(("GP", "MQ", "GF", "RE", "YT"), "FR"),
     **dict.fromkeys(("AS", "GU", "MP", "PR", "VI"), "US"),
@@ -158,8 +158,8 @@ FAULT_ORDER = [f"tax_id_{fault}" for fault, _reason in FAULTS.values()]
 def normalise_lei(value: str) -> str:
     """A Legal Entity Identifier in capitals, without blanks and hyphens (ISO 17442-1).
 
-    Raises ValidationError `lei_length`, `lei_characters` or `lei_checksum` (the last two
-    digits prove the others: ISO/IEC 7064, MOD 97-10).
+    Raises ValidationError `lei_length`, `lei_characters` or `lei_checksum` (the last
+    two digits prove the others: ISO/IEC 7064, MOD 97-10).
     """
     lei = re.sub(r"[ -]", "", one_line(value))
     if not lei:
@@ -201,10 +201,10 @@ def normalise_duns(value: str) -> str:
 
 
 def normalise_registration_id(value: str, country: str) -> str:
-    """A number in a register, as the register writes it, on one line with single blanks.
+    """A number in a register, as the register writes it, with single blanks.
 
-    It is not checked, whatever the country: it can come from any of a thousand registers
-    (GLEIF's Registration Authorities List), few of which have check digits.
+    It is not checked, whatever the country: it can come from any of a thousand
+    registers (GLEIF's Registration Authorities List), few of which have check digits.
     """
     return one_line(value)
 
@@ -214,9 +214,9 @@ def normalise_tax_id(value: str, country: str) -> str:
 
     EU and UK VAT numbers are stored with their prefix, as VIES writes them (Council
     Directive 2006/112/EC, article 215): DE136695976, for Greece EL094259216. Others are
-    stored as their country writes them, without blanks. Without a country the number has
-    to begin with one, and keeps it. A number of a country whose scheme we do not know is
-    taken as given.
+    stored as their country writes them, without blanks. Without a country the number
+    has to begin with one, and keeps it. A number of a country whose scheme we do not
+    know is taken as given.
 
     Raises ValidationError `tax_id_length`, `tax_id_format`, `tax_id_component` or
     `tax_id_checksum` for a number that is wrong for the country, `tax_id_needs_country`
@@ -226,7 +226,7 @@ def normalise_tax_id(value: str, country: str) -> str:
     given = one_line(value)
     if len(given) > TAX_ID_MAX_LENGTH:
         raise ValidationError(_("The tax number is too long."), code="tax_id_length")
-    # Letters that only become Latin by capitals (dotless i, sharp s) are no Latin letters.
+    # Letters that only capitals make Latin ones (dotless i, sharp s) are foreign too.
     if any(not letter.isascii() and letter.upper().isascii() for letter in given):
         raise ValidationError(
             _("The tax number has foreign letters."), code="tax_id_format"
@@ -289,7 +289,7 @@ def one_line(value: str) -> str:
 
 @functools.cache
 def _module(scheme: str) -> ModuleType:
-    """python-stdnum's module of a scheme, loaded when first needed: there are a hundred."""
+    """python-stdnum's module of a scheme, loaded when first needed: there are many."""
     country, name = scheme.split(".")
     # Names that Python keeps for itself have an underscore behind them there.
     package = f"{country}_" if country in ("in", "is") else country
@@ -301,10 +301,9 @@ def _right_for(country: str, number: str) -> str:
 
     If it fits none, the refusal of the scheme to which it comes closest is raised.
     """
-    prefix = OWN_PREFIXES.get(country, TAX_AREAS.get(country, country))
-    forms = [number]
-    if number.startswith(prefix):
-        forms.append(number.removeprefix(prefix))
+    prefixes = (TAX_AREAS.get(country, country), OWN_PREFIXES.get(country, country))
+    bare = {number.removeprefix(p) for p in prefixes if number.startswith(p)}
+    forms = [number, *bare]
     refusals = []
     for scheme, form in itertools.product(schemes_of(country), forms):
         try:
@@ -316,7 +315,7 @@ def _right_for(country: str, number: str) -> str:
         if prefix == "GB" and number.startswith("XI"):
             prefix = "XI"
         return found if found.startswith(prefix) else prefix + found
-    raise max(refusals, key=lambda refusal: FAULT_ORDER.index(refusal.code))
+    raise max(refusals, key=lambda refusal: FAULT_ORDER.index(str(refusal.code)))
 
 
 def _right_by_prefix(number: str) -> str:
