@@ -200,7 +200,7 @@ def normalise_duns(value: str) -> str:
     return duns
 
 
-def normalise_registration_id(value: str, country: str) -> str:
+def normalise_registration_id(value: str) -> str:
     """A number in a register, as the register writes it, with single blanks.
 
     It is not checked, whatever the country: it can come from any of a thousand
@@ -218,10 +218,12 @@ def normalise_tax_id(value: str, country: str) -> str:
     has to begin with one, and keeps it. A number of a country whose scheme we do not
     know is taken as given.
 
+    A company can be registered for VAT abroad: a number whose prefix says another
+    country, and that is right there, is stored with that prefix.
+
     Raises ValidationError `tax_id_length`, `tax_id_format`, `tax_id_component` or
-    `tax_id_checksum` for a number that is wrong for the country, `tax_id_needs_country`
-    if nothing tells the country, and `tax_id_other_country` for a number that is right
-    for another one; its params have that `other` country and the `number`.
+    `tax_id_checksum` for a number that is wrong for its country, and
+    `tax_id_needs_country` if nothing tells the country.
     """
     given = one_line(value)
     if len(given) > TAX_ID_MAX_LENGTH:
@@ -242,12 +244,12 @@ def normalise_tax_id(value: str, country: str) -> str:
     if not country:
         return _right_by_prefix(number)
     if not schemes_of(country):
-        _refuse_other_country(number, country)
-        return given
+        return _right_abroad(number) or given
     try:
         return _right_for(country, number)
     except ValidationError:
-        _refuse_other_country(number, country)
+        if abroad := _right_abroad(number):
+            return abroad
         raise
 
 
@@ -331,17 +333,11 @@ def _right_by_prefix(number: str) -> str:
     return found if tells else country + found
 
 
-def _refuse_other_country(number: str, country: str) -> None:
-    """Refuse a number whose prefix says another country, and that is right for it."""
+def _right_abroad(number: str) -> str | None:
+    """The stored form of a number whose prefix tells its country, if right there."""
     if number[:2] not in TELLING_PREFIXES:
-        return
-    other = PREFIX_COUNTRIES.get(number[:2], number[:2])
+        return None
     try:
-        found = _right_for(other, number)
+        return _right_by_prefix(number)
     except ValidationError:
-        return
-    raise ValidationError(
-        _("This is a tax number of %(other)s, but the company is in %(country)s."),
-        code="tax_id_other_country",
-        params={"other": other, "country": country, "number": found},
-    )
+        return None

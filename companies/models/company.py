@@ -291,29 +291,34 @@ class Company(TreeModel):
         without = () if self.lei else ("lei",)
         super().validate_constraints({*(exclude or ()), *without})
 
-    def clean(self) -> None:
-        super().clean()
-        errors = {}
+    def clean_fields(self, exclude: Any = None) -> None:
+        # First the one form of each identifier: people write it with blanks and dots.
+        excluded, errors = set(exclude or ()), {}
         for name, normalise in (
             ("lei", identifiers.normalise_lei),
             ("duns", identifiers.normalise_duns),
             ("tax_id", lambda value: identifiers.normalise_tax_id(value, self.country)),
+            ("registration_id", identifiers.normalise_registration_id),
         ):
-            if value := getattr(self, name):
+            value = getattr(self, name)
+            if isinstance(value, str) and value and name not in excluded:
                 try:
                     setattr(self, name, normalise(value))
                 except ValidationError as error:
                     errors[name] = error
-        if self.registration_id:
-            self.registration_id = identifiers.normalise_registration_id(
-                self.registration_id, self.country
-            )
+        try:
+            super().clean_fields(exclude=excluded | errors.keys())
+        except ValidationError as others:
+            errors = others.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def clean(self) -> None:
+        super().clean()
         try:
             check_attributes(self.attributes)
         except ValidationError as error:
-            errors["attributes"] = error
-        if errors:
-            raise ValidationError(errors)
+            raise ValidationError({"attributes": error}) from error
         if not self.code and self.name:
             self.code = make_code(self.name)
 
