@@ -1,0 +1,315 @@
+"""Purchase requests: what somebody wants to buy, who decided, and what became of it."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from companies.models import Company, Contact, Location
+from config.fields import AmountField, CleanCharField, CurrencyField
+from config.money import Money, readable
+from integrations.models import ApiClient
+from integrations.recording import Versioned
+
+
+class PurchaseRequestQuerySet(models.QuerySet["PurchaseRequest"]):
+    """Questions about purchase requests."""
+
+    def visible_to(self, client: ApiClient) -> Self:
+        if client.sees_all_hierarchies:
+            return self
+        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+
+    def open(self) -> Self:
+        """Requests that hold their reference: waiting, or approved and not ordered."""
+        return self.filter(status__in=OPEN)
+
+    def pending(self) -> Self:
+        return self.filter(status=PurchaseRequest.Status.PENDING)
+
+
+class PurchaseRequest(Versioned):
+    """One cart, quote or order that somebody wants to buy for a company.
+
+    What is asked for is frozen with the snapshot and its hash; only the status moves,
+    in `approvals.services` and nowhere else. The database itself refuses other changes.
+    """
+
+    class Kind(models.TextChoices):
+        CART = "CART", _("Cart")
+        QUOTE = "QUOTE", _("Quote")
+        ORDER = "ORDER", _("Order")
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING", _("Pending")
+        APPROVED = "APPROVED", _("Approved")
+        DECLINED = "DECLINED", _("Declined")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+        EXPIRED = "EXPIRED", _("Expired")
+        ORDERED = "ORDERED", _("Ordered")
+        CANCELLED = "CANCELLED", _("Cancelled")
+
+    company = models.ForeignKey(
+        Company,
+        verbose_name=_("company"),
+        on_delete=models.PROTECT,
+        related_name="purchase_requests",
+    )
+    requester = models.ForeignKey(
+        Contact,
+        verbose_name=_("requester"),
+        on_delete=models.PROTECT,
+        related_name="purchase_requests",
+    )
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind)
+    reference = CleanCharField(
+        _("reference"),
+        max_length=64,
+        help_text=_("The number of the cart, quote or order in the shop."),
+    )
+    amount = AmountField(_("amount"))
+    currency = CurrencyField(_("currency"))
+    items = models.JSONField(_("items"), default=list, blank=True)
+    billing_location = models.ForeignKey(
+        Location,
+        verbose_name=_("billing location"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    shipping_location = models.ForeignKey(
+        Location,
+        verbose_name=_("shipping location"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    # A free text may name people: not part of the snapshot, an erasure can empty it.
+    note = models.TextField(_("note"), max_length=2000, blank=True)
+    status = models.CharField(
+        _("status"),
+        max_length=9,
+        choices=Status,
+        default=Status.PENDING,
+        editable=False,
+    )
+    snapshot = models.JSONField(_("snapshot"), editable=False)
+    snapshot_hash = models.CharField(
+        _("hash of the snapshot"), max_length=64, editable=False
+    )
+    expires_at = models.DateTimeField(_("expires"), editable=False)
+    submitted_at = models.DateTimeField(_("submitted"), editable=False)
+    decided_at = models.DateTimeField(_("decided"), null=True, editable=False)
+
+    objects = PurchaseRequestQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("purchase request")
+        verbose_name_plural = _("purchase requests")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["status", "expires_at"], name="approvals_request_expiry"
+            ),
+            models.Index(fields=["company", "id"], name="approvals_request_company"),
+            models.Index(
+                fields=["submitted_at", "id"], name="approvals_request_submitted"
+            ),
+            models.Index(fields=["reference"], name="approvals_request_reference"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gt=0),
+                name="approvals_purchaserequest_amount_positive",
+                violation_error_code="amount_not_positive",
+                violation_error_message=_("The amount must be more than 0."),
+            ),
+            models.UniqueConstraint(
+                fields=["company", "kind", "reference"],
+                condition=Q(status__in=["PENDING", "APPROVED"]),
+                name="approvals_purchaserequest_one_open",
+                violation_error_code="open_request_exists",
+                violation_error_message=_("There is already an open request."),
+            ),
+        ]
+        permissions = [("decide_purchaserequest", _("Can decide on purchase requests"))]
+
+    def __str__(self) -> str:
+        amount = readable(self.amount, self.currency)
+        return f"{self.get_kind_display()} {self.reference}, {amount}"
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status == self.Status.PENDING
+
+
+OPEN = (PurchaseRequest.Status.PENDING, PurchaseRequest.Status.APPROVED)
+
+
+class ApprovalStep(models.Model):
+    """One step of a request: how many people have to agree, and which ones may.
+
+    Frozen at submit: the company at which it starts, and either its approval groups or
+    roles. Who that is is asked again at each decision.
+    """
+
+    request = models.ForeignKey(
+        PurchaseRequest,
+        verbose_name=_("purchase request"),
+        on_delete=models.PROTECT,
+        related_name="steps",
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    quorum = models.PositiveSmallIntegerField(_("quorum"), default=1)
+    company = models.ForeignKey(
+        Company,
+        verbose_name=_("company"),
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    # Ids, so that a group can be deleted: the step then moves on to others.
+    approval_groups = models.JSONField(_("approval groups"), default=list)
+    roles = models.JSONField(_("roles"), default=list)
+
+    class Meta:
+        verbose_name = _("approval step")
+        verbose_name_plural = _("approval steps")
+        ordering = ["request", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "position"],
+                name="approvals_approvalstep_unique_position",
+            ),
+            models.CheckConstraint(
+                condition=Q(quorum__gte=1) & Q(position__gte=1),
+                name="approvals_approvalstep_from_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"step {self.position} of request {self.request_id}"
+
+
+class Decision(models.Model):
+    """Approve or decline, by one person, once. Append-only for everybody.
+
+    Holds ids, no names, so that it still names somebody after an erasure. `through`
+    says what made the person eligible at that moment.
+    """
+
+    class Verdict(models.TextChoices):
+        APPROVE = "APPROVE", _("Approved")
+        DECLINE = "DECLINE", _("Declined")
+
+    request = models.ForeignKey(
+        PurchaseRequest,
+        verbose_name=_("purchase request"),
+        on_delete=models.PROTECT,
+        related_name="decisions",
+    )
+    step = models.ForeignKey(
+        ApprovalStep,
+        verbose_name=_("step"),
+        on_delete=models.PROTECT,
+        related_name="decisions",
+    )
+    verdict = models.CharField(_("verdict"), max_length=7, choices=Verdict)
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("contact"),
+        on_delete=models.PROTECT,
+        related_name="decisions",
+        null=True,
+    )
+    on_behalf_of = models.ForeignKey(
+        Contact,
+        verbose_name=_("on behalf of"),
+        on_delete=models.PROTECT,
+        related_name="decisions_by_others",
+        null=True,
+    )
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("staff"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+    )
+    actor = models.CharField(_("actor"), max_length=80)
+    through = models.JSONField(_("through"))
+    request_version = models.PositiveIntegerField(_("made on version"))
+    comment = models.TextField(_("comment"), max_length=2000, blank=True)
+    decided_at = models.DateTimeField(_("decided"))
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(contact__isnull=False, staff__isnull=True)
+                | Q(contact__isnull=True, staff__isnull=False, on_behalf_of=None),
+                name="approvals_decision_one_decider",
+            ),
+            models.UniqueConstraint(
+                fields=["request", "contact"],
+                name="approvals_decision_once_per_contact",
+            ),
+            models.UniqueConstraint(
+                fields=["request", "on_behalf_of"],
+                name="approvals_decision_once_for_somebody",
+            ),
+            models.UniqueConstraint(
+                fields=["request", "staff"], name="approvals_decision_once_per_staff"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.actor}"
+
+
+class RequestHistory(models.Model):
+    """One entry of a request's history: who did what, when. Append-only."""
+
+    class Change(models.TextChoices):
+        SUBMITTED = "SUBMITTED", _("Submitted")
+        AGREED = "AGREED", _("Agreed; others have to, too")
+        APPROVED = "APPROVED", _("Approved")
+        DECLINED = "DECLINED", _("Declined")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+
+    request = models.ForeignKey(
+        PurchaseRequest,
+        verbose_name=_("purchase request"),
+        on_delete=models.PROTECT,
+        related_name="history",
+    )
+    change = models.CharField(_("change"), max_length=9, choices=Change)
+    status = models.CharField(_("status"), max_length=9, choices=PurchaseRequest.Status)
+    version = models.PositiveIntegerField(_("version"))
+    actor = models.CharField(_("actor"), max_length=80)
+    comment = models.TextField(_("comment"), max_length=2000, blank=True)
+    call_id = models.CharField(_("request id of the call"), max_length=64, blank=True)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("history entry")
+        verbose_name_plural = _("history")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "version"],
+                name="approvals_requesthistory_one_per_version",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_change_display()} by {self.actor}"
