@@ -1,21 +1,25 @@
 """Events out: every committed change has exactly one, in its own transaction."""
 
-from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery, Value, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from config.bulk import insert_select
 
 from .models import Event, EventCounter
 
 NO_COMPANY = 0  # the stream of changes that belong to no company
 
 # One statement on both databases; the row stays locked until the change is committed.
-COUNT = f"""
-    INSERT INTO {EventCounter._meta.db_table} (stream, last) VALUES (%s, 1)
-    ON CONFLICT (stream) DO UPDATE
-    SET last = {EventCounter._meta.db_table}.last + 1
-    RETURNING last
-"""  # noqa: S608
+TABLE = EventCounter._meta.db_table
+COUNT_ON = f"ON CONFLICT (stream) DO UPDATE SET last = {TABLE}.last + {{added}}"
+COUNT = (
+    f"INSERT INTO {TABLE} (stream, last) VALUES (%s, 1) "  # noqa: S608
+    f"{COUNT_ON.format(added=1)} RETURNING last"
+)
 
 
 def record_event(event_type: str, subject: Model, *, company_id: int | None) -> None:
@@ -35,8 +39,31 @@ def record_event(event_type: str, subject: Model, *, company_id: int | None) -> 
     )
 
 
-def first_events(event_type: str, company_ids: Iterable[int]) -> list[Event]:
-    """The first events of companies that are new in this transaction, not yet saved."""
-    return [
-        Event(stream=pk, number=1, type=event_type, subject_id=pk) for pk in company_ids
-    ]
+def record_events(
+    event_type: str, subjects: QuerySet[Any, Any], *, company: str = "company_id"
+) -> None:
+    """What `record_event()` does, for many rows at once: one event for each subject.
+
+    `company` names the field in which a subject has its company.
+    """
+    subjects = subjects.order_by()
+    insert_select(
+        EventCounter,
+        ["stream", "last"],
+        subjects.values(company).annotate(_n=Count("pk")).values_list(company, "_n"),
+        on_conflict=COUNT_ON.format(added="excluded.last"),
+    )
+    of_company = {"partition_by": company}
+    counter = EventCounter.objects.filter(stream=OuterRef(company))
+    number = (
+        Subquery(counter.values("last"))
+        - Window(Count("*"), **of_company)
+        + Window(RowNumber(), order_by="pk", **of_company)
+    )
+    insert_select(
+        Event,
+        ["stream", "number", "type", "subject_id", "occurred_at"],
+        subjects.order_by("pk").values_list(
+            company, number, Value(event_type), "pk", Value(timezone.now())
+        ),
+    )
