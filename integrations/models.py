@@ -1,8 +1,12 @@
 """What other systems see of us: API clients, and the outbox of events."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import AbstractApplication
+from oauth2_provider.settings import oauth2_settings
 
 
 class ApiClient(AbstractApplication):
@@ -20,11 +24,25 @@ class ApiClient(AbstractApplication):
     )
     # Explicit: were it "no row means all", deleting a company would open all others.
     sees_all_hierarchies = models.BooleanField(_("all hierarchies"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
 
     class Meta(AbstractApplication.Meta):
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
         verbose_name = _("API client")
         verbose_name_plural = _("API clients")
+
+    def clean(self) -> None:
+        super().clean()
+        unknown = set(self.allowed_scopes.split()) - set(oauth2_settings.SCOPES)
+        if unknown:
+            message = _("There is no such scope: %(scopes)s.")
+            params = {"scopes": ", ".join(sorted(unknown))}
+            error = ValidationError(message, code="unknown_scope", params=params)
+            raise ValidationError({"allowed_scopes": error})
+
+    def is_usable(self, request: Any) -> bool:
+        """An inactive client gets no token, and the tokens it has end at once."""
+        return self.is_active
 
 
 class EventCounter(models.Model):

@@ -1,9 +1,12 @@
 """Make saved objects for tests; a test names only the fields it is about."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+from oauth2_provider.models import AccessToken, set_token_value
 
 from companies.models import (
     Company,
@@ -12,6 +15,8 @@ from companies.models import (
     ContactAssignment,
     Location,
 )
+from integrations.clients import create_api_client
+from integrations.models import ApiClient
 
 numbers = count(1)
 
@@ -73,3 +78,31 @@ def make_link(**fields: Any) -> CompanyLink:
         if end not in fields:
             fields[end] = make_company()
     return CompanyLink.objects.create(**{"kind": CompanyLink.Kind.OWNS} | fields)
+
+
+def make_client(
+    *, hierarchies: tuple[Company, ...] = (), scopes: str = "", sees_all: bool = False
+) -> ApiClient:
+    """An API client that sees the hierarchies, or all, or nothing."""
+    client, _secret = create_api_client(
+        f"client {next(numbers)}",
+        scopes=scopes,
+        hierarchies=hierarchies,
+        sees_all_hierarchies=sees_all,
+    )
+    return client
+
+
+def make_token(
+    client: ApiClient, *, scopes: str | None = None, minutes: int = 15
+) -> str:
+    """A bearer token of the client, for all it is allowed if not said otherwise."""
+    token = f"token-{next(numbers)}"
+    stored = AccessToken(
+        application=client,
+        scope=client.allowed_scopes if scopes is None else scopes,
+        expires=timezone.now() + timedelta(minutes=minutes),
+    )
+    set_token_value(stored, token)
+    stored.save()
+    return token

@@ -73,12 +73,10 @@ def related(rows: Callable[[Any], QuerySet], shape: "Shape", key: str) -> Batch:
     """The object that the foreign key `key` names, of those that `rows(client)` has."""
 
     def load(keys: Sequence[Any], client: Any) -> Mapping[Any, Any]:
-        plan = shape.plan(also=("pk",))
+        plan = shape.plan(also=("id",))
         found = plan.fetch(rows(client).filter(pk__in=keys))
-        objects = plan.build(found, client)
-        return {
-            row[-1]: value for row, value in zip(found, objects, strict=True)
-        }
+        ids = [plan.beside(row)[0] for row in found]
+        return dict(zip(ids, plan.build(found, client), strict=True))
 
     return Batch(load, key, missing=type(None), shape=shape)
 
@@ -134,6 +132,7 @@ class Plan:
     columns: list[str] = field(default_factory=list)
     batches: list[tuple[str, Batch, int]] = field(default_factory=list)
     parts: list[tuple[str, Build]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, source in self.shape.fields.items():
@@ -146,8 +145,7 @@ class Plan:
                 self.parts.append((name, _nothing))  # keeps the place in the object
             else:
                 self.parts.append((name, self._build(source)))
-        # Last, and each once more: callers find them at the end of the row.
-        self.columns.extend(self.also)
+        self.places = [self._column(column) for column in self.also]
 
     def annotated(self, queryset: QuerySet) -> QuerySet:
         # values_list() below leaves out what no field asks for.
@@ -168,6 +166,10 @@ class Plan:
                 value = loaded.get(row[place])
                 made_object[name] = batch.missing() if value is None else value
         return objects
+
+    def beside(self, row: Row) -> Row:
+        """The columns named in `also`, which need not be fields of the object."""
+        return tuple([row[place] for place in self.places])
 
     def _column(self, column: str) -> int:
         if column not in self.columns:

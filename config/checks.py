@@ -1,0 +1,98 @@
+"""System checks of settings that contradict each other or what we rely on."""
+
+import re
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.db import connections
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", "testserver"})
+INSECURE_KEY = "insecure-development-key"
+
+
+class Rule(NamedTuple):
+    id: str
+    setting: str
+    value: str
+    reason: str
+
+
+TRANSACTIONS = Rule(
+    "konzern.E001",
+    "transaction_mode IMMEDIATE",
+    "IMMEDIATE",
+    "it is the lock that makes us the only writer.",
+)
+PRAGMAS = {
+    "foreign_keys": Rule(
+        "konzern.E002",
+        "PRAGMA foreign_keys=ON",
+        "ON",
+        "else references to nothing are stored.",
+    ),
+    "journal_mode": Rule(
+        "konzern.E003",
+        "PRAGMA journal_mode=WAL",
+        "WAL",
+        "else readers and the writer block each other.",
+    ),
+    "synchronous": Rule(
+        "konzern.E004",
+        "PRAGMA synchronous=FULL",
+        "FULL",
+        "else a power cut takes back what was acknowledged.",
+    ),
+}
+
+
+def check_database(**kwargs: Any) -> list[CheckMessage]:
+    """On SQLite our locks, references and durability depend on its options."""
+    errors: list[CheckMessage] = []
+    for alias in connections:
+        database = connections.settings[alias]
+        if database["ENGINE"] != "django.db.backends.sqlite3":
+            continue
+        options = database.get("OPTIONS", {})
+        command = options.get("init_command", "")
+        pragmas = {
+            name.lower(): value.upper()
+            for name, value in re.findall(r"(?i)PRAGMA\s+(\w+)\s*=\s*(\w+)", command)
+        }
+        immediate = options.get("transaction_mode") == "IMMEDIATE"
+        broken = [] if immediate else [TRANSACTIONS]
+        broken += [
+            rule for name, rule in PRAGMAS.items() if pragmas.get(name) != rule.value
+        ]
+        errors += [
+            Error(
+                f"SQLite needs {rule.setting}: {rule.reason}",
+                hint=f"Set it in DATABASES[{alias!r}]['OPTIONS'].",
+                id=rule.id,
+            )
+            for rule in broken
+        ]
+    return errors
+
+
+def check_exposure(**kwargs: Any) -> list[CheckMessage]:
+    """What is fine on one's own machine must not be reachable by others."""
+    errors: list[CheckMessage] = []
+    public = set(settings.ALLOWED_HOSTS) - LOCAL_HOSTS
+    if settings.DEBUG and public:
+        errors.append(
+            Error(
+                f"Debug pages would be shown on {', '.join(sorted(public))}.",
+                hint="Set DJANGO_DEBUG=0, or allow local hosts only.",
+                id="konzern.E005",
+            )
+        )
+    if settings.SECRET_KEY == INSECURE_KEY and (public or not settings.DEBUG):
+        errors.append(
+            Error(
+                "The development key is known to everybody.",
+                hint="Set DJANGO_SECRET_KEY to 50 random characters.",
+                id="konzern.E006",
+            )
+        )
+    return errors
