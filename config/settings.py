@@ -114,6 +114,7 @@ MAILERS = {
 # Konzern's own caps. Real hierarchies are 17 levels deep.
 COMPANY_MAX_DEPTH = env_int("COMPANY_MAX_DEPTH", default=32)
 PURCHASE_PENDING_DAYS = env_int("PURCHASE_PENDING_DAYS", default=14)
+PURCHASE_APPROVED_DAYS = env_int("PURCHASE_APPROVED_DAYS", default=30)
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "integrations.ApiClient"
 OAUTH2_PROVIDER = {

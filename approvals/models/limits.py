@@ -27,7 +27,7 @@ class PurchaseLimitQuerySet(models.QuerySet["PurchaseLimit"]):
         return self.filter(company__in=Company.objects.visible_to(client).order_by())
 
     def binding(self, company: Company | int) -> Self:
-        """Limits under which purchases of the company fall; see `binds_person`.
+        """Limits under which purchases of the company fall, whoever buys.
 
         Its own, and those of the companies above it that reach down. From the head
         company down, then by id: the order in which their counters are locked.
@@ -187,15 +187,6 @@ class PurchaseLimit(Recorded):
         if self.amount is None:
             return f"unlimited {self.currency}"
         return money.readable(self.amount, self.currency)
-
-    def binds_person(self, contact_id: int, role: str) -> bool:
-        """Whether the limit binds this person in this role."""
-        match self.binds:
-            case self.Binds.CONTACT:
-                return self.contact_id == contact_id
-            case self.Binds.ROLES:
-                return role in self.roles
-        return role != Role.ADMIN
 
     def clean_fields(self, exclude: Any = None) -> None:
         self.roles = in_order(self.roles)

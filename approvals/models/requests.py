@@ -1,8 +1,9 @@
 """Purchase requests: what somebody wants to buy, who decided, and what became of it."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -150,8 +151,43 @@ class PurchaseRequest(Versioned):
     def is_pending(self) -> bool:
         return self.status == self.Status.PENDING
 
+    def clean(self) -> None:
+        super().clean()
+        if self.amount is not None and self.currency:
+            check_items(self.items, self.money)
+
+
+def check_items(items: Any, total: Money) -> None:
+    """Items are lines with an amount each; where there are some, they add up.
+
+    A line's amount is what is paid for it: after discounts, with its taxes.
+    """
+    lines = [Money.parse(item["amount"], total.currency) for item in items]
+    if lines and sum(line.amount for line in lines) != total.amount:
+        raise ValidationError(
+            {
+                "items": ValidationError(
+                    _("The items do not add up to the amount."),
+                    code="items_do_not_add_up",
+                )
+            }
+        )
+
 
 OPEN = (PurchaseRequest.Status.PENDING, PurchaseRequest.Status.APPROVED)
+
+
+class ApprovalStepQuerySet(models.QuerySet["ApprovalStep"]):
+    """Questions about steps."""
+
+    def with_agreed(self) -> Self:
+        """Annotate `agreed`: how many people have agreed in the step."""
+        approvals = Q(decisions__verdict="APPROVE")
+        return self.annotate(agreed=models.Count("decisions", filter=approvals))
+
+    def open(self) -> Self:
+        """Steps in which too few people have agreed yet."""
+        return self.with_agreed().filter(agreed__lt=models.F("quorum"))
 
 
 class ApprovalStep(models.Model):
@@ -178,6 +214,8 @@ class ApprovalStep(models.Model):
     # Ids, so that a group can be deleted: the step then moves on to others.
     approval_groups = models.JSONField(_("approval groups"), default=list)
     roles = models.JSONField(_("roles"), default=list)
+
+    objects = ApprovalStepQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("approval step")

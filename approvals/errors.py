@@ -1,0 +1,44 @@
+"""Why a purchase request is refused or may not be decided. The codes are public."""
+
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import DomainError, Forbidden
+
+
+class RequestNotPending(DomainError):
+    code = "purchase_request_not_pending"
+    default_message = _("The request has already been decided or has ended.")
+
+
+class OpenRequestExists(DomainError):
+    """`details` names the first request."""
+
+    code = "open_request_exists"
+    default_message = _("There is already an open request of this reference.")
+
+
+class CompanyNotActive(DomainError):
+    code = "company_not_active"
+    default_message = _(
+        "The company, or one above it, is not active: nothing is decided for it."
+    )
+
+
+class AlreadyDecided(DomainError):
+    code = "already_decided"
+    default_message = _("This person has already decided on the request.")
+
+
+class SelfApproval(Forbidden):
+    code = "self_approval"
+    default_message = _("Nobody decides on a request of their own.")
+
+
+class NotEligible(Forbidden):
+    code = "not_eligible"
+    default_message = _("This person may not decide on the request now.")
+
+
+class NotRequester(Forbidden):
+    code = "not_requester"
+    default_message = _("Only the person who asked can take the request back.")
