@@ -6,6 +6,7 @@ https://docs.djangoproject.com/en/6.1/ref/settings/
 import os
 from pathlib import Path
 
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from config.env import env, env_bool, env_database, env_int, env_list
@@ -22,7 +23,8 @@ INSTALLED_APPS = [
     "companies",
     "groups",
     "approvals",
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # the site is ours: config.admin.site
+    "unfold.contrib.filters",
     "mptt",
     "django_filters",
     "drf_spectacular",
@@ -30,7 +32,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "rest_framework",
     "simple_history",
-    "django.contrib.admin",
+    "config.apps.KonzernAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -103,6 +105,8 @@ LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Without `collectstatic` (tests, somebody's own machine) files are found where they are.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 
 MAILERS = {
     "default": {
@@ -178,6 +182,32 @@ SPECTACULAR_SETTINGS = {
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token/",
     "ENUM_NAME_OVERRIDES": {},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Konzern",
+    "SITE_HEADER": "Konzern",
+    "SITE_SUBHEADER": _("Business customers"),
+    "SITE_SYMBOL": "account_tree",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,  # each page has a tab of its own, with before and after
+    "STYLES": [lambda request: static("konzern/admin.css")],
+    "SIDEBAR": {"navigation": "config.admin.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "#eff6ff",
+            "100": "#dbeafe",
+            "200": "#bfdbfe",
+            "300": "#93c5fd",
+            "400": "#60a5fa",
+            "500": "#3b82f6",
+            "600": "#2563eb",
+            "700": "#1d4ed8",
+            "800": "#1e40af",
+            "900": "#1e3a8a",
+            "950": "#172554",
+        },
+    },
 }
 
 LOGGING = {

@@ -91,7 +91,12 @@ class TreeQuerySet(MpttQuerySet):
 
         Walks up by `parent`: a thousandth of the cost of asking the tree numbers.
         """
-        return self.filter(pk__in=_upwards(self.model, company))
+        return self.filter(pk__in=_upwards(self.model, [company]))
+
+    def above_any(self, companies: Iterable[models.Model | int]) -> Self:
+        """These companies and all above any of them, up to their head companies."""
+        found = list(companies)
+        return self.filter(pk__in=_upwards(self.model, found)) if found else self.none()
 
     def below(self, company: models.Model | int) -> Self:
         """Every subsidiary below the company, without itself."""
@@ -349,15 +354,16 @@ class TreeModel(Recorded, MPTTModel):
             raise TooDeep(levels=levels, most=settings.COMPANY_MAX_DEPTH)
 
 
-def _upwards(model: type[models.Model], company: models.Model | int) -> RawSQL:
+def _upwards(model: type[models.Model], companies: list[models.Model | int]) -> RawSQL:
     table = model._meta.db_table
+    places = ", ".join(["%s"] * len(companies))
     return RawSQL(  # noqa: S611
         f"""WITH RECURSIVE upwards(id, parent_id) AS (
-            SELECT id, parent_id FROM {table} WHERE id = %s
+            SELECT id, parent_id FROM {table} WHERE id IN ({places})
             UNION SELECT c.id, c.parent_id FROM {table} c
             JOIN upwards ON c.id = upwards.parent_id
         ) SELECT id FROM upwards""",  # noqa: S608
-        [getattr(company, "pk", company)],
+        [getattr(company, "pk", company) for company in companies],
     )
 
 

@@ -1,0 +1,346 @@
+"""One company: what it is, where it stands, who works there, what happened to it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+)
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.templatetags.unfold_list import results
+
+from companies import services
+from companies.models import Company, ContactAssignment, Location
+from companies.models.company import BADNESS, CompanyQuerySet
+from config.admin import (
+    AnswerForm,
+    AutocompleteField,
+    KonzernAdmin,
+    Panel,
+    ReasonForm,
+)
+from config.admin.base import ON_PAGE
+
+from .people import AssignmentInline
+from .places import LinkInline, LocationInline
+from .tree import EffectiveStatusFilter, PlaceFilter, TreeColumns, TreeList
+
+AT_ONCE = 100  # subsidiaries of one company that are shown together
+Status = Company.Status
+
+
+class MoveForm(AnswerForm):
+    parent = AutocompleteField(
+        Company._meta.get_field("parent"),
+        label=gettext_lazy("New parent company"),
+        required=False,
+        help_text=gettext_lazy("Leave it empty to make it a head company."),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "kz-input"}),
+    )
+
+
+def subsidiaries_of(request: HttpRequest, company: Company) -> dict[str, Any]:
+    rows = company.subsidiaries.order_by("name", "pk").with_place()
+    pages = Paginator(rows.with_effective_status(), AT_ONCE)
+    page = pages.get_page(request.GET.get("subsidiaries"))
+    for row in page.object_list:
+        row.effective = Status(row.effective_status)
+    return {
+        "page": page,
+        "company": company,
+        "may_add": request.user.has_perm("companies.add_company"),
+    }
+
+
+@admin.register(Company)
+class CompanyAdmin(TreeColumns, KonzernAdmin):
+    list_display = [
+        "place",
+        "code",
+        "own_status",
+        "effective",
+        "country",
+        "subsidiaries_count",
+    ]
+    list_display_links = None
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        EffectiveStatusFilter,
+        ("country", ChoicesDropdownFilter),
+        PlaceFilter,
+    ]
+    list_per_page = AT_ONCE
+    search_fields = ["search_text"]
+    search_help_text = gettext_lazy("Name, legal name, code, registration id, LEI …")
+    ordering = ["name"]
+    autocomplete_fields = ["parent"]
+    fieldsets = [
+        (None, {"fields": ["name", ("code", "parent")]}),
+        (
+            gettext_lazy("Legal information"),
+            {
+                "fields": [
+                    ("legal_name", "legal_form"),
+                    ("registration_id", "registration_agency"),
+                    ("registered_on", "country"),
+                    ("tax_id", "lei", "duns"),
+                ]
+            },
+        ),
+        (
+            gettext_lazy("Contact and preferences"),
+            {
+                "fields": [
+                    ("website", "email", "phone"),
+                    ("language", "currency"),
+                    "attributes",
+                ]
+            },
+        ),
+    ]
+    inlines = [LocationInline, AssignmentInline, LinkInline]
+    panels = (
+        Panel(
+            "subsidiaries",
+            gettext_lazy("Subsidiaries"),
+            "companies/subsidiaries.html",
+            subsidiaries_of,
+            order=70,
+        ),
+    )
+    actions = ["move", "activate", "hold", "close"]
+    change_form_outer_before_template = "companies/company_top.html"
+
+    class Media:
+        js = ["konzern/tree.js"]
+
+    # --- the tree
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TreeList]:
+        return TreeList
+
+    def get_urls(self) -> list[URLPattern]:
+        opened = path(
+            "<int:opened>/subsidiaries/",
+            self.admin_site.admin_view(self.subsidiaries_view),
+            name="companies_company_subsidiaries",
+        )
+        return [opened, *super().get_urls()]
+
+    def subsidiaries_view(self, request: HttpRequest, opened: int) -> HttpResponse:
+        """The rows of one branch that was opened, a hundred at a time."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if not Company.objects.filter(pk=opened).exists():
+            raise Http404
+        try:
+            rows = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest()
+        page = rows.page_num
+        context = {
+            "cl": rows,
+            "results": list(results(rows)),
+            "next": page + 1
+            if rows.multi_page and page < rows.paginator.num_pages
+            else 0,
+            "left": rows.result_count - page * self.list_per_page,
+            "columns": len(rows.list_display),
+        }
+        return TemplateResponse(request, "companies/rows.html", context)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: CompanyQuerySet, search_term: str
+    ) -> tuple[CompanyQuerySet, bool]:
+        return queryset.matching(search_term), False
+
+    def autocomplete_text(self, company: Company) -> str:
+        return f"{company.name} · {company.code}"
+
+    # --- one company
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["code", "parent"]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[type]:
+        return super().get_inlines(request, obj) if obj is not None else []
+
+    def page_context(self, request: HttpRequest, obj: Company) -> dict[str, Any]:
+        way = list(Company.objects.above(obj).head_first())
+        worst = max(way, key=lambda company: BADNESS[company.status])
+        people = ContactAssignment.objects.reaching(obj).exclude(company=obj)
+        places = Location.objects.usable_by(obj).exclude(company=obj)
+        links = obj.links_from_others.select_related("company")
+        return {
+            "way": way,
+            "effective": Status(worst.status),
+            "because": worst if worst.pk != obj.pk else None,
+            "duplicates": services.possible_duplicates(obj),
+            "inherited_people": people.select_related("contact", "company")[:AT_ONCE],
+            "shared_places": places.select_related("company")[:AT_ONCE],
+            "links_from_others": links[:AT_ONCE],
+        }
+
+    def save_model(
+        self, request: HttpRequest, obj: Company, form: Any, change: bool
+    ) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        fields = {
+            name: value
+            for name, value in form.cleaned_data.items()
+            if name != "seen_version"
+        }
+        created = services.create_company(actor=self.actor(request), **fields)
+        obj.__dict__.update(created.__dict__)  # Django goes on with the object it knows
+
+    def delete_model(self, request: HttpRequest, obj: Company) -> None:
+        services.delete_company(obj, actor=self.actor(request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django would list all that hangs on the company; the service decides."""
+        parts = sum(company.locations.count() for company in objs)
+        counts = {_("company"): len(objs), _("locations"): parts}
+        return [str(company) for company in objs], counts, set(), []
+
+    # --- what is done with it
+
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("companies.move_company")
+
+    def has_status_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("companies.change_company_status")
+
+    def offers(self, action: str, obj: Company) -> bool:
+        return {
+            "activate": obj.status != Status.ACTIVE,
+            "hold": obj.status in (Status.ACTIVE, Status.DRAFT),
+            "close": obj.status != Status.CLOSED,
+        }.get(action, True)
+
+    @admin.action(
+        description=gettext_lazy("Move"), permissions=["move"], location=ON_PAGE
+    )
+    def move(self, request: HttpRequest, queryset: CompanyQuerySet) -> HttpResponse:
+        """Ask where to, show what would change, then move."""
+        company = queryset.get()
+        form = self.answer(request, company, MoveForm)
+        sentences, confirm = None, ""
+        if form.is_bound and form.is_valid():
+            parent = form.cleaned_data["parent"]
+            confirm = str(parent.pk) if parent else "top"
+            # Only what was previewed is done: a changed answer is previewed again.
+            if request.POST.get("confirm") == confirm:
+                return self._move(request, company, form.cleaned_data)
+            sentences = [_where(company, parent)]
+            sentences += services.preview_move(company, parent)
+        return self.ask(
+            request,
+            company,
+            form,
+            action="move",
+            title=_("Move %(company)s") % {"company": company},
+            button=_("Move") if confirm else _("Preview"),
+            sentences=sentences,
+            confirm=confirm,
+        )
+
+    def _move(
+        self, request: HttpRequest, company: Company, answer: dict[str, Any]
+    ) -> HttpResponse:
+        self.attempt(
+            request,
+            company,
+            lambda: services.move_company(
+                company,
+                answer["parent"],
+                actor=self.actor(request),
+                expected_version=answer["seen_version"],
+                reason=answer["reason"],
+            ),
+            done=_("The company has been moved."),
+        )
+        return HttpResponseRedirect(self.url_of("change", company.pk))
+
+    @admin.action(
+        description=gettext_lazy("Activate"), permissions=["status"], location=ON_PAGE
+    )
+    def activate(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return self._set_status(request, queryset.get(), "activate", Status.ACTIVE)
+
+    @admin.action(
+        description=gettext_lazy("Put on hold"),
+        permissions=["status"],
+        location=ON_PAGE,
+    )
+    def hold(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return self._set_status(request, queryset.get(), "hold", Status.ON_HOLD)
+
+    @admin.action(
+        description=gettext_lazy("Close"), permissions=["status"], location=ON_PAGE
+    )
+    def close(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return self._set_status(request, queryset.get(), "close", Status.CLOSED)
+
+    def _set_status(
+        self, request: HttpRequest, company: Company, action: str, status: Status
+    ) -> HttpResponse:
+        form = self.answer(request, company, ReasonForm)
+        if form.is_bound and form.is_valid():
+            self.attempt(
+                request,
+                company,
+                lambda: services.set_status(
+                    company,
+                    status,
+                    actor=self.actor(request),
+                    reason=form.cleaned_data["reason"],
+                    expected_version=form.cleaned_data["seen_version"],
+                ),
+                done=_("%(company)s: %(status)s.")
+                % {"company": company, "status": status.label},
+            )
+            return HttpResponseRedirect(self.url_of("change", company.pk))
+        return self.ask(
+            request,
+            company,
+            form,
+            action=action,
+            title=_("%(company)s: %(status)s")
+            % {"company": company, "status": status.label},
+            button=status.label,
+            sentences=_felt_by(company),
+            danger=status == Status.CLOSED,
+        )
+
+
+def _where(company: Company, parent: Company | None) -> str:
+    if parent is None:
+        return _("%(company)s becomes a head company.") % {"company": company}
+    return _("%(company)s and all below it come under %(parent)s.") % {
+        "company": company,
+        "parent": parent,
+    }
+
+
+def _felt_by(company: Company) -> list[str]:
+    below = Company.objects.below(company).count()
+    return [_("%(count)s subsidiaries below it feel it at once.") % {"count": below}]

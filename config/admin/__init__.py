@@ -1,0 +1,27 @@
+"""The base of all staff pages: our actor, versions, refusals and panels on unfold."""
+
+from .base import KonzernAdmin, ReadOnlyAdmin
+from .display import badge, link, plain
+from .forms import AnswerForm, AutocompleteField, KonzernForm, ReasonForm, refusal_text
+from .history import history_of
+from .inlines import KonzernStackedInline, KonzernTabularInline, ReadOnlyInline
+from .panels import Panel, extend
+
+__all__ = [
+    "AnswerForm",
+    "AutocompleteField",
+    "KonzernAdmin",
+    "KonzernForm",
+    "KonzernStackedInline",
+    "KonzernTabularInline",
+    "Panel",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "ReasonForm",
+    "badge",
+    "extend",
+    "history_of",
+    "link",
+    "plain",
+    "refusal_text",
+]

@@ -1,0 +1,270 @@
+"""KonzernAdmin: every change has its actor, its version and, if refused, its reason."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import ActionLocation
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, models, transaction
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from config.actors import Actor
+from config.db import is_busy, is_unique_violation
+from config.errors import DomainError
+
+from .forms import KonzernForm, as_validation_error, refusal_text
+from .history import HISTORY, has_history
+from .panels import Panel, ShownPanel, extensions_of
+
+ON_PAGE = [ActionLocation.CHANGE_FORM]
+ANSWERED = "_answered"
+
+
+class KonzernAdmin(ModelAdmin):
+    """A page that writes as its user, never over the changes of others.
+
+    `panels` are tabs that only show something. `tabs_of_others` lets higher apps add
+    theirs (see panels.extend).
+    """
+
+    form = KonzernForm
+    # unfold's form template leaves out Django's change-form actions: this shows them.
+    change_form_before_template = "konzern/form_actions.html"
+    list_per_page = 50
+    show_full_result_count = False  # counting 100,000 rows twice helps nobody
+    list_filter_submit = True
+    panels: tuple[Panel, ...] = ()
+
+    # --- what is shown
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[type]:
+        inlines = list(super().get_inlines(request, obj))
+        if obj is not None:
+            added = extensions_of(self.model)
+            inlines += [part for part in added if not isinstance(part, Panel)]
+        return inlines
+
+    def get_panels(self, request: HttpRequest) -> Iterable[Panel]:
+        added = [part for part in extensions_of(self.model) if isinstance(part, Panel)]
+        history = [HISTORY] if has_history(self.model) else []
+        for panel in [*self.panels, *added, *history]:
+            if panel.permission is None or request.user.has_perm(panel.permission):
+                yield panel
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            shown = [
+                ShownPanel(panel, panel.content(request, obj))
+                for panel in self.get_panels(request)
+            ]
+            tabs = [*context["inline_admin_formsets"], *shown]
+            tabs.sort(key=lambda tab: getattr(tab.opts, "order", 50))
+            context["inline_admin_formsets"] = tabs
+            context |= self.page_context(request, obj)
+            if action_form := context.get("action_form"):
+                choices = action_form.fields["action"].choices
+                context["offered_actions"] = [
+                    {"name": name, "label": label}
+                    for name, label in choices
+                    if name and self.offers(name, obj)
+                ]
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the page shows beside its form."""
+        return {}
+
+    def offers(self, action: str, obj: Any) -> bool:
+        """Whether the action makes sense for the object as it is now."""
+        return True
+
+    def get_action_choices(
+        self,
+        request: HttpRequest,
+        default_choices: Any = None,
+        action_location: ActionLocation = ActionLocation.CHANGE_LIST,
+    ) -> list[tuple[str, str]]:
+        # unfold's own has no action_location: deprecated, and wrong on the form.
+        choices = default_choices or [("", _("Select action"))]
+        return admin.ModelAdmin.get_action_choices(
+            self, request, choices, action_location
+        )
+
+    def get_actions(
+        self,
+        request: HttpRequest,
+        action_location: ActionLocation = ActionLocation.CHANGE_LIST,
+    ) -> dict[str, Any]:
+        actions = super().get_actions(request, action_location)
+        actions.pop("delete_selected", None)  # one by one, each with its own refusal
+        return actions
+
+    # --- what is written
+
+    def actor(self, request: HttpRequest) -> Actor:
+        return Actor.staff(request.user.pk)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[Form]:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.refusal = getattr(request, "_refusal", None)
+        return form
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        if change and not form.changed_data:
+            return  # nothing to write: no entry in the history, no event
+        if hasattr(obj, "by"):
+            obj.by(self.actor(request))
+        super().save_model(request, obj, form, change)
+
+    def save_formset(
+        self, request: HttpRequest, form: Any, formset: Any, change: bool
+    ) -> None:
+        for row in formset.forms:
+            if hasattr(row.instance, "by"):
+                row.instance.by(self.actor(request))
+        super().save_formset(request, form, formset, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        if hasattr(obj, "by"):
+            obj.by(self.actor(request))
+        super().delete_model(request, obj)
+
+    # --- what is refused
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a refusal at the form, with all that was typed; nothing is stored."""
+        page = (object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, *page)
+        except (DomainError, ValidationError, DatabaseError) as error:
+            if request.method != "POST":
+                raise
+            request._refusal = _refusal(error)
+        return super().changeform_view(request, *page)
+
+    def delete_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            self.message_user(request, refusal_text(error), messages.ERROR)
+            return HttpResponseRedirect(self.url_of("change", object_id))
+
+    def url_of(self, page: str, *args: Any) -> str:
+        opts = self.opts
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
+
+    # --- actions
+
+    def attempt(
+        self, request: HttpRequest, obj: Any, action: Callable[[], Any], done: Any
+    ) -> bool:
+        """Call a service; say what was done, or why it was refused. True if done."""
+        try:
+            with transaction.atomic():
+                action()
+                self.log_change(request, obj, str(done))
+        except DomainError as error:
+            self.message_user(request, f"{obj}: {refusal_text(error)}", messages.ERROR)
+            return False
+        except ValidationError as error:
+            text = " ".join(error.messages)
+            self.message_user(request, f"{obj}: {text}", messages.ERROR)
+            return False
+        self.message_user(request, done, messages.SUCCESS)
+        return True
+
+    def answer(
+        self, request: HttpRequest, obj: Any, form_class: type[Form], **initial: Any
+    ) -> Form:
+        """The form of a question: filled in once it was answered."""
+        if ANSWERED in request.POST:
+            return form_class(request.POST)
+        seen = request.POST.get("seen_version", "")
+        version = int(seen) if seen.isdecimal() else obj.version
+        return form_class(initial={"seen_version": version} | initial)
+
+    def ask(
+        self,
+        request: HttpRequest,
+        obj: models.Model,
+        form: Form,
+        *,
+        action: str,
+        title: Any,
+        button: Any,
+        sentences: Iterable[Any] | None = None,
+        confirm: str = "",
+        danger: bool = False,
+    ) -> TemplateResponse:
+        """The page between the button of an action and what it does."""
+        context = self.admin_site.each_context(request) | {
+            "action": action,
+            "action_field": f"{ActionLocation.CHANGE_FORM.value}-action",
+            "answered": ANSWERED,
+            "back": self.url_of("change", obj.pk),
+            "button": button,
+            "confirm": confirm,
+            "danger": danger,
+            "form": form,
+            "media": self.media + form.media,
+            "opts": self.opts,
+            "original": obj,
+            "sentences": sentences,
+            "title": title,
+        }
+        return TemplateResponse(request, "konzern/ask.html", context)
+
+
+class ReadOnlyAdmin(KonzernAdmin):
+    """For ledgers, decisions and history: nobody edits them, superusers included."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _refusal(error: Exception) -> ValidationError:
+    """The words for an error that a person can do something about; else the error."""
+    if isinstance(error, DomainError | ValidationError):
+        return as_validation_error(error)
+    if is_unique_violation(error):
+        text = _("Somebody else has just saved the same. (duplicate)")
+        return ValidationError(text, code="duplicate")
+    if is_busy(error):
+        text = _("The database is busy. Try again in a moment. (busy)")
+        return ValidationError(text, code="busy")
+    raise error

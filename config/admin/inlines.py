@@ -1,0 +1,54 @@
+"""Rows of the same page: parts of what the page is about."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.admin import StackedInline, TabularInline
+
+from .forms import SEEN, KonzernForm
+
+
+class KonzernInlineMixin:
+    """Each row carries the version that was seen, like the page itself."""
+
+    form = KonzernForm
+    extra = 0
+    per_page = 50
+    tab = True
+    order = 50
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = list(super().get_fields(request, obj))
+        return [*fields, SEEN] if SEEN not in fields else fields
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request)
+        related = getattr(self, "list_select_related", ())
+        return rows.select_related(*related).order_by("pk") if related else rows
+
+
+class KonzernTabularInline(KonzernInlineMixin, TabularInline):
+    show_title = False
+
+
+class KonzernStackedInline(KonzernInlineMixin, StackedInline):
+    pass
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows that nobody edits here: a ledger, decisions, items of a request."""
+
+    extra = 0
+    can_delete = False
+    show_title = False
+    tab = True
+    order = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,19 @@
+"""Our admin site: what a search in a form offers says which of two namesakes it is."""
+
+from typing import Any
+
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.http import HttpRequest, HttpResponse
+from unfold.sites import UnfoldAdminSite
+
+
+class Autocomplete(AutocompleteJsonView):
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        result = super().serialize_result(obj, to_field_name)
+        text_of = getattr(self.model_admin, "autocomplete_text", None)
+        return result | ({"text": text_of(obj)} if text_of else {})
+
+
+class KonzernSite(UnfoldAdminSite):
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return Autocomplete.as_view(admin_site=self)(request)

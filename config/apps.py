@@ -1,0 +1,7 @@
+"""Django's admin, with our site in the place of its own."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class KonzernAdminConfig(AdminConfig):
+    default_site = "config.admin.site.KonzernSite"
