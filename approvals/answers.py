@@ -1,36 +1,46 @@
 """A decision in the words and shapes of the API: for answers, snapshots and pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from config.money import plain, readable
 
-from .rules import Code, Decision, LimitState, Purchase, Reason, Step
+from .rules import Code, Decision, LimitState, Purchase, Step
 
 
 def answer(decision: Decision, purchase: Purchase) -> dict[str, Any]:
     """The decision as the API shows it, with names and sentences for people."""
-    return facts(decision) | {
+    names = {
+        approver.person.id: approver.person.name
+        for step in decision.steps
+        for approver in step.approvers
+    }
+    return in_words(facts(decision), purchase, names)
+
+
+def in_words(
+    kept: Mapping[str, Any], purchase: Purchase, names: Mapping[int, str]
+) -> dict[str, Any]:
+    """What `facts()` keeps, with sentences, and with the names that people have now."""
+    return {
+        "outcome": kept["outcome"],
         "reasons": [
-            {"code": str(reason.code), "message": message(reason, purchase)}
-            | ({"limit": limit_facts(reason.limit)} if reason.limit else {})
-            for reason in decision.reasons
+            reason | {"message": message(reason["code"], reason["limit"], purchase)}
+            for reason in kept["reasons"]
         ],
+        "considered": kept["considered"],
         "steps": [
-            step_facts(step)
+            step
             | {
                 "approvers": [
-                    {
-                        "contact": approver.person.id,
-                        "name": approver.person.name,
-                        "through": str(approver.through),
-                    }
-                    for approver in step.approvers
+                    approver | {"name": names.get(approver["contact"], "")}
+                    for approver in step["approvers"]
                 ]
             }
-            for step in decision.steps
+            for step in kept["steps"]
         ],
     }
 
@@ -102,42 +112,32 @@ def limit_facts(limit: LimitState) -> dict[str, Any]:
         "remaining": money(limit.remaining),
         "currency": limit.currency,
         "on_exceed": str(limit.on_exceed),
-        "binds": limit.binds,
+        "applies": limit.binds,
         "bites": limit.bites,
     }
 
 
-def message(reason: Reason, purchase: Purchase) -> str:
-    """The reason as a sentence."""
-    if reason.limit is not None:
-        return _about_limit(reason.limit, reason.code, purchase)
-    return SENTENCES[reason.code](purchase)
-
-
-def _about_limit(limit: LimitState, code: Code, purchase: Purchase) -> str:
+def message(code: str, limit: Mapping[str, Any] | None, purchase: Purchase) -> str:
+    """A reason as a sentence."""
+    if limit is None:
+        return SENTENCES[Code(code)](purchase)
+    currency = limit["currency"]
     values = {
-        "amount": readable(purchase.amount, purchase.currency),
-        "company": limit.company_name,
-        "over": readable(purchase.amount - (limit.remaining or 0), purchase.currency),
-        "cap": readable(limit.cap or 0, limit.currency),
+        "amount": readable(purchase.amount, currency),
+        "company": limit["company_name"],
+        "cap": readable(Decimal(limit["amount"]), currency),
+        "over": readable(purchase.amount - Decimal(limit["remaining"]), currency),
     }
-    if limit.cap == 0:
-        return _("Nothing may be bought under the limit of %(company)s.") % values
-    if code == Code.LIMIT_WARNING:
-        return (
-            _(
-                "%(amount)s exceeds the limit of %(company)s for each purchase, "
-                "%(cap)s, by %(over)s. It is allowed with this warning."
-            )
-            % values
-        )
-    return (
-        _(
+    if Decimal(limit["amount"]) == 0:
+        text = _("Nothing may be bought under the limit of %(company)s: it is %(cap)s.")
+    else:
+        text = _(
             "%(amount)s exceeds the limit of %(company)s for each purchase, %(cap)s, "
             "by %(over)s."
         )
-        % values
-    )
+    if code == Code.LIMIT_WARNING:
+        text = f"{text} {_('It is allowed with this warning.')}"
+    return text % values
 
 
 SENTENCES: dict[Code, Callable[[Purchase], str]] = {

@@ -126,7 +126,7 @@ class LimitState:
     contact: int | None = None
     used: Decimal = NOTHING
     reserved: Decimal = NOTHING
-    binds: bool = False  # the person who buys
+    applies: bool = False  # binds the person who buys
     bites: bool = False
 
     @property
@@ -144,10 +144,10 @@ class LimitState:
 
     def facing(self, purchase: "Purchase", person: int, role: str) -> "LimitState":
         """The limit, knowing whether it binds the person and whether it bites."""
-        binds = self.binds_person(person, role)
+        applies = self.binds_person(person, role)
         exceeded = self.remaining is not None and purchase.amount > self.remaining
-        bites = binds and exceeded and self.currency == purchase.currency
-        return replace(self, binds=binds, bites=bites)
+        bites = applies and exceeded and self.currency == purchase.currency
+        return replace(self, applies=applies, bites=bites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,7 +436,7 @@ def _is_currency_without_limit(limits: Iterable[LimitState], currency: str) -> b
 
 
 def _why_allowed(role: HeldRole, limits: Iterable[LimitState]) -> Code:
-    if role.role == Role.ADMIN and not any(limit.binds for limit in limits):
+    if role.role == Role.ADMIN and not any(limit.applies for limit in limits):
         return Code.ADMIN_UNLIMITED
     return Code.WITHIN_LIMITS
 

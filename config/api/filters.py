@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -10,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
@@ -55,6 +58,29 @@ class StrictBooleanFormField(forms.Field):
         raise ValidationError("true or false.", code="invalid")
 
 
+class MomentFormField(forms.Field):
+    """A moment in ISO 8601, with its zone."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        # "2026-11-24T10:00:00Z"; a "+" that was not escaped arrives as a blank.
+        if (
+            moment is None
+            or moment.tzinfo is None
+            or len(value) < len("2026-11-24T10Z")
+        ):
+            text = "A moment in ISO 8601 with its zone, such as 2026-11-24T10:00:00Z."
+            raise ValidationError(text, code="invalid")
+        if not 2 <= moment.year <= 9998:  # in whatever zone, the database knows it
+            raise ValidationError("The moment is out of range.", code="invalid")
+        return moment
+
+
 class VisibleChoiceFormField(forms.ModelChoiceField):
     """An id of something that the client sees; all other ids do not exist."""
 
@@ -88,6 +114,11 @@ class TextFilter(django_filters.CharFilter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", MAX_LENGTH)
         super().__init__(*args, **kwargs)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentFilter(django_filters.Filter):
+    field_class = MomentFormField
 
 
 class VisibleModelChoiceFilter(django_filters.ModelChoiceFilter):
