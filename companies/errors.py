@@ -41,6 +41,13 @@ class TreeChanged(CompanyError):
     default_message = _("The hierarchy is being changed by others. Try again.")
 
 
+class TreeNotRepairable(CompanyError):
+    """Parents form a cycle or are missing; `details` has the faults as sentences."""
+
+    code = "tree_not_repairable"
+    default_message = _("The parents of companies must be set right first.")
+
+
 class LastAdmin(CompanyError):
     code = "last_admin"
     default_message = _(

@@ -11,7 +11,7 @@ from config.actors import Actor
 from config.db import locked
 from config.errors import StaleVersion
 
-from .errors import CompanyInUse, ContactErased, ParentClosed
+from .errors import CompanyInUse, ContactErased, ParentGone
 from .models import Company, Contact
 from .models.company import Status
 from .models.contact import PERSONAL_FIELDS
@@ -27,7 +27,6 @@ def create_company(*, actor: Actor, **fields: Any) -> Company:
     """
     company = Company(**fields)
     company.by(actor).full_clean(exclude=["parent"])  # the guard reads it again
-    _refuse_closed(company.parent)
     company.save()
     return company
 
@@ -44,13 +43,17 @@ def move_company(
     """Place a company and everything below it under `parent`; None: to the top.
 
     Ledger, history, requests, groups and people keep their company. Raises
-    WouldCloseCycle, TooDeep, ParentClosed, StaleVersion.
+    WouldCloseCycle, TooDeep, ParentClosed, ParentGone, StaleVersion.
     """
     asked = [company.pk, parent.pk if parent else None]
-    found = lock_companies(Company, asked)
+    try:
+        found = lock_companies(Company, asked)
+    except Company.DoesNotExist:
+        if parent is None or Company.objects.filter(pk=parent.pk).exists():
+            raise
+        raise ParentGone(parent=parent.pk) from None
     company, parent = found[company.pk], found.get(asked[1])
     check_version(company, expected_version)
-    _refuse_closed(parent)
     if company.parent_id != asked[1]:
         company.by(actor, reason).move(parent)
     return company
@@ -135,15 +138,6 @@ def check_version(row: Any, expected_version: int | None) -> None:
 
 
 def possible_duplicates(company: Company) -> Sequence[Company]:
-    """Other companies with the same registration id in the country: never refused."""
-    if not company.registration_id or not company.country:
-        return []
-    same = Company.objects.filter(
-        registration_id=company.registration_id, country=company.country
-    )
-    return list(same.exclude(pk=company.pk).order_by("pk")[:20])
-
-
-def _refuse_closed(parent: Company | None) -> None:
-    if parent is not None and parent.status == Status.CLOSED:
-        raise ParentClosed(parent=parent.pk)
+    """The first twenty, for a page."""
+    rows = Company.objects.possible_duplicates_of(company)
+    return list(rows.order_by("pk")[:20])

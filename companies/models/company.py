@@ -7,12 +7,13 @@ from typing import Any, Self
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Lower
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from companies import identifiers
+from companies.errors import ParentClosed
 from companies.tree.guard import (
     HEAD_HAS_ITS_OWN_TREE,
     NUMBERS,
@@ -46,6 +47,7 @@ class Status(models.TextChoices):
 
 
 BADNESS = {status: number for number, status in enumerate(Status)}
+STATUS_OF_BADNESS = [str(status) for status in Status]
 
 
 class CompanyQuerySet(TreeQuerySet):
@@ -62,16 +64,21 @@ class CompanyQuerySet(TreeQuerySet):
         )
         return self.filter(Exists(enclosing))
 
-    def with_effective_status(self) -> Self:
-        """Annotate `effective_status`: the worst on the path to the head company."""
+    def with_badness(self) -> Self:
+        """Annotate `badness`: how bad the worst status is on the path to the head."""
         number = "CASE c.status " + " ".join(
             f"WHEN '{status}' THEN {badness}" for status, badness in BADNESS.items()
         )
-        worst = OnPath("id", table=Company._meta.db_table, number=number + " END")
+        return self.annotate(
+            badness=OnPath("id", table=Company._meta.db_table, number=number + " END")
+        )
+
+    def with_effective_status(self) -> Self:
+        """Annotate `effective_status`: the worst on the path to the head company."""
         names = [
-            When(_worst=number, then=Value(name)) for name, number in BADNESS.items()
+            When(badness=number, then=Value(name)) for name, number in BADNESS.items()
         ]
-        return self.annotate(_worst=worst).annotate(
+        return self.with_badness().annotate(
             effective_status=Case(*names, output_field=models.CharField())
         )
 
@@ -95,6 +102,30 @@ class CompanyQuerySet(TreeQuerySet):
             )
         )
 
+    def reached_by(self, assignments: models.QuerySet) -> Self:
+        """Companies in which one of the assignments counts, and by which it does.
+
+        Annotates its id as `assignment`, its `role`, and `through`, the id of its
+        company: of several the strongest role, then the nearest company.
+        """
+        counting = assignments.filter(
+            Q(company=OuterRef("pk")) | Q(covers_subsidiaries=True),
+            company__tree_id=OuterRef("tree_id"),
+            company__lft__lte=OuterRef("lft"),
+            company__rght__gte=OuterRef("lft"),
+        )
+        strength = ("ADMIN", "BUYER", "REQUESTER")
+        rank = Case(
+            *[When(role=role, then=Value(rank)) for rank, role in enumerate(strength)],
+            default=Value(len(strength)),
+        )
+        first = counting.order_by(rank, "-company__level")[:1]
+        return self.filter(Exists(counting)).annotate(
+            assignment=Subquery(first.values("pk")),
+            role=Subquery(first.values("role")),
+            through=Subquery(first.values("company_id")),
+        )
+
     def matching(self, query: str) -> Self:
         """Companies that have every word of `query` somewhere in a name or a number.
 
@@ -104,6 +135,16 @@ class CompanyQuerySet(TreeQuerySet):
         for word in search_words(query):
             rows = rows.filter(search_text__contains=word)
         return rows
+
+    def possible_duplicates_of(self, company: "Company") -> Self:
+        """Others with its registration id in its country: shown, never refused."""
+        if not company.registration_id or not company.country:
+            return self.none()
+        same = {
+            "registration_id": company.registration_id,
+            "country": company.country,
+        }
+        return self.filter(**same).exclude(pk=company.pk)
 
     def with_code(self, code: str) -> Self:
         """The company of that code, in whatever case it is written."""
@@ -183,6 +224,7 @@ class Company(TreeModel):
     currency = CurrencyField(_("default currency"), blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     search_text = models.TextField(editable=False, default="")
+    _read_status: str | None = None  # as it was stored when last read
 
     history = track_history(excluded=(*NUMBERS, "search_text"))
     objects = TreeManager.from_queryset(CompanyQuerySet)()
@@ -273,19 +315,32 @@ class Company(TreeModel):
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "search_text"}
         super().save(**kwargs)
-        self._read_status = self.status
+        self._remember_status(kwargs.get("update_fields"))
+
+    def refuse_parent(self, parent: Self) -> None:
+        if parent.status == Status.CLOSED:
+            raise ParentClosed(parent=parent.pk)
 
     def locks_hierarchy(self, update_fields: Any) -> bool:
         # Nobody may buy below while the status changes: submits share this lock.
         named = update_fields is None or "status" in update_fields
-        return named and self.status != getattr(self, "_read_status", self.status)
+        loaded = "status" not in self.get_deferred_fields()
+        return named and loaded and self.status != self._read_status
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:
-        company = super().from_db(db, field_names, values)
-        if "status" in field_names:
-            company._read_status = company.status
+    def from_db(cls, db: Any, field_names: Any, values: Any, **kwargs: Any) -> Self:
+        company = super().from_db(db, field_names, values, **kwargs)
+        company._remember_status(field_names)
         return company
+
+    def refresh_from_db(self, using: Any = None, fields: Any = None, **kw: Any) -> None:
+        super().refresh_from_db(using, fields, **kw)
+        self._remember_status(fields)
+
+    def _remember_status(self, fields: Any) -> None:
+        """After `fields` (None: all) were read or written."""
+        if fields is None or "status" in fields:
+            self._read_status = self.__dict__.get("status")
 
     def validate_constraints(self, exclude: Any = None) -> None:
         without = () if self.lei else ("lei",)
@@ -294,6 +349,8 @@ class Company(TreeModel):
     def clean_fields(self, exclude: Any = None) -> None:
         # First the one form of each identifier: people write it with blanks and dots.
         excluded, errors = set(exclude or ()), {}
+        if "country" not in excluded:
+            excluded.discard("tax_id")  # which has to be right for its country
         for name, normalise in (
             ("lei", identifiers.normalise_lei),
             ("duns", identifiers.normalise_duns),

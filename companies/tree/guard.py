@@ -51,7 +51,7 @@ def lock_companies[M: models.Model](
     if connection.vendor != "postgresql":
         return _read(nodes, wanted)
     for _ in range(MOST_TRIES):
-        attempt = transaction.savepoint(connection.alias)
+        attempt = transaction.savepoint_create(connection.alias)
         heads = set(nodes.order_by().values_list("tree_id", flat=True).distinct())
         acquire_hierarchies(heads, shared=shared, using=connection.alias)
         found = _read(nodes, wanted)
@@ -102,6 +102,11 @@ class TreeQuerySet(MpttQuerySet):
         """Every subsidiary below the company, without itself."""
         return self.under(company).exclude(pk=getattr(company, "pk", company))
 
+    def at_most_below(self, company: models.Model | int, levels: int) -> Self:
+        """Of what is below the company, so many levels: 1 are its own subsidiaries."""
+        top = Subquery(self._node(company).values("level"))
+        return self.filter(level__lte=top + levels)
+
     def in_hierarchy_of(self, company: models.Model | int) -> Self:
         """All companies of the same hierarchy."""
         return self.filter(tree_id=Subquery(self._node(company).values("tree_id")))
@@ -119,7 +124,10 @@ class TreeQuerySet(MpttQuerySet):
         return self.order_by("-level")
 
     def with_place(self) -> Self:
-        """Annotate `depth` (0: a head company), `head` (its id), `descendants_count`."""
+        """Annotate `depth` (0: a head company), `head` (its id) and their number below.
+
+        That is `descendants_count`: all subsidiaries, at any depth.
+        """
         return self.annotate(
             depth=models.F("level"),
             head=models.F("tree_id"),
@@ -173,33 +181,48 @@ class TreeManager(MpttManager.from_queryset(TreeQuerySet)):
             row = cursor.fetchone()
             return (row[0] if row else 0) + 1
 
+    def take_place(self, node: Any, parent: Any) -> None:
+        """Make room below `parent`, which is locked; None: a hierarchy of its own."""
+        if parent is not None:
+            super().insert_node(
+                node, parent, "last-child", allow_existing_pk=True, refresh_target=False
+            )
+            return
+        if node.pk is None:
+            node.pk = self.allocate_pk()
+        node.lft, node.rght, node.level, node.tree_id = 1, 2, 0, node.pk
+
     def insert_node(
         self,
         node: Any,
         target: Any,
         position: str = "last-child",
         save: bool = False,
-        allow_existing_pk: bool = False,
-        refresh_target: bool = True,
+        **kwargs: Any,
     ) -> Any:
-        if target is not None:
-            return super().insert_node(
-                node, target, position, save, allow_existing_pk, refresh_target
-            )
-        if node.pk is None:
-            node.pk = self.allocate_pk()
-        node.lft, node.rght, node.level, node.tree_id = 1, 2, 0, node.pk
-        node.parent = None
+        """Name the parent only: room is made when the company is saved, under the lock.
+
+        Companies have no order, so beside the target is below its parent.
+        """
+        node.parent = self._parent_at(target, position)
         if save:
             node.save()
         return node
 
     def move_node(self, node: Any, target: Any, position: str = "last-child") -> None:
-        if target is not None and position not in ("first-child", "last-child"):
-            target = (
-                target.parent
-            )  # companies have no order: beside is below its parent
-        node.move(target)
+        node.move(self._parent_at(target, position))
+
+    @staticmethod
+    def _parent_at(target: Any, position: str) -> Any:
+        if target is None or position in ("first-child", "last-child"):
+            return target
+        return target.parent
+
+    def rebuild(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Use companies.tree.check or companies.tree.load.")
+
+    partial_rebuild = build_tree_nodes = rebuild
+    disable_mptt_updates = delay_mptt_updates = rebuild
 
     def _get_next_tree_id(self) -> NoReturn:
         raise InvalidMove("tree_id is the primary key of the head company.")
@@ -244,6 +267,9 @@ class TreeModel(Recorded, MPTTModel):
             else:
                 self.record(self._update(using, update_fields))
 
+    def refuse_parent(self, parent: Self) -> None:
+        """Raise if nothing may be placed below `parent`, whose hierarchy is locked."""
+
     def locks_hierarchy(self, update_fields: Iterable[str] | None) -> bool:
         """Whether saving needs its hierarchy to itself, although nothing moves."""
         return False
@@ -273,6 +299,15 @@ class TreeModel(Recorded, MPTTModel):
         # The guard itself sees to place and parent: no queries for their constraints.
         super().validate_constraints({*(exclude or ()), *TREE_COLUMNS})
 
+    def refresh_from_db(
+        self, using: str | None = None, fields: Any = None, **kwargs: Any
+    ) -> None:
+        # Also how a deferred field is loaded. mptt would compare with the parent of
+        # before: moving back to it would be no move.
+        super().refresh_from_db(using, fields, **kwargs)
+        if fields is None or {"parent", "parent_id"} & set(fields):
+            self._mptt_meta.update_mptt_cached_fields(self)
+
     def _insert(self, using: str) -> None:
         parent = None
         if self.parent_id is None:
@@ -281,25 +316,29 @@ class TreeModel(Recorded, MPTTModel):
             )  # nobody can see a new hierarchy before its commit
         else:
             parent = self.parent = self._lock([self.parent_id], using)[self.parent_id]
+            self.refuse_parent(parent)
             self._check_depth(parent, height=0)
         self.version = 1
         self.lft = self.rght = None  # a copied instance must not keep its place
-        type(self)._tree_manager.db_manager(using).insert_node(
-            self, parent, allow_existing_pk=True, refresh_target=False
-        )
-        MPTTModel.save(self, force_insert=True, using=using)
+        given = self.pk
+        try:
+            type(self)._tree_manager.db_manager(using).take_place(self, parent)
+            MPTTModel.save(self, force_insert=True, using=using)
+        except BaseException:
+            self.pk = given  # a key taken in a transaction that fails is not ours
+            raise
 
     def _update(self, using: str, update_fields: Iterable[str] | None) -> str:
         """Write what changed; returns which change it is: "moved" or "updated"."""
         deferred = self.get_deferred_fields()
         asked = update_fields is None or TREE_COLUMNS & set(update_fields)
-        moved = (
-            bool(asked)
+        node = None
+        if (
+            asked
             and "parent_id" not in deferred
             and self._mptt_cached_fields["parent"] != self.parent_id
-        )
-        if moved:
-            self._move_to(self.parent_id, using)
+        ):
+            node = self._move_to(self.parent_id, using)
         elif self.locks_hierarchy(update_fields):
             self._lock([self.pk], using)
         names = {
@@ -311,15 +350,25 @@ class TreeModel(Recorded, MPTTModel):
             and (update_fields is None or field.name in update_fields)
         }
         self.save_version(using, names)
-        return "moved" if moved else "updated"
+        if node is None:
+            return "updated"
+        # Not before: an object whose save failed must still know that it has to move.
+        for name in NUMBERS:
+            setattr(self, name, getattr(node, name))
+        self._mptt_cached_fields["parent"] = self.parent_id
+        return "moved"
 
-    def _move_to(self, parent_pk: int | None, using: str) -> None:
+    def _move_to(self, parent_pk: int | None, using: str) -> Self | None:
+        """Move the stored row; returns it, or None if it is there already."""
         model = type(self)
         found = self._lock([self.pk, parent_pk], using)
         node, parent = found[self.pk], found.get(parent_pk)
         if node.version != self.version:
             raise StaleVersion(version=node.version)
+        if node.parent_id == parent_pk:
+            return None
         if parent is not None:
+            self.refuse_parent(parent)
             below = model._base_manager.using(using).filter(
                 tree_id=node.tree_id, lft__gte=node.lft, lft__lte=node.rght
             )
@@ -327,14 +376,10 @@ class TreeModel(Recorded, MPTTModel):
                 raise WouldCloseCycle(company=self.pk, parent=parent_pk)
             deepest = below.order_by().aggregate(deepest=Max("level"))["deepest"]
             self._check_depth(parent, height=deepest - node.level)
-        manager = model._tree_manager.db_manager(using)
-        if node.parent_id != parent_pk:
-            manager._move_node(node, parent)
-            rows = models.QuerySet(model, using=using)
-            rows.filter(pk=node.pk).update(parent_id=parent_pk)
-        for name in NUMBERS:
-            setattr(self, name, getattr(node, name))
-        self._mptt_cached_fields["parent"] = parent_pk
+        model._tree_manager.db_manager(using)._move_node(node, parent)
+        rows = models.QuerySet(model, using=using)
+        rows.filter(pk=node.pk).update(parent_id=parent_pk)
+        return node
 
     def _lock(self, pks: list[int | None], using: str) -> dict[int, Self]:
         try:
@@ -377,13 +422,11 @@ class OnPath(models.Func):
 
     def __init__(self, company: Any, *, table: str, number: str) -> None:
         super().__init__(company)
-        self.template = (  # noqa: S608  (table and number are our own words)
-            f"(WITH RECURSIVE upwards(parent_id, number) AS ("
-            f"SELECT c.parent_id, {number} FROM {table} c WHERE c.id = %(expressions)s "
-            f"UNION SELECT c.parent_id, {number} FROM {table} c "
-            f"JOIN upwards ON c.id = upwards.parent_id"
-            f") SELECT MAX(number) FROM upwards)"
-        )
+        self.template = f"""(WITH RECURSIVE upwards(parent_id, number) AS (
+            SELECT c.parent_id, {number} FROM {table} c WHERE c.id = %(expressions)s
+            UNION SELECT c.parent_id, {number} FROM {table} c
+            JOIN upwards ON c.id = upwards.parent_id
+        ) SELECT MAX(number) FROM upwards)"""  # noqa: S608  (words of our own only)
 
 
 HEAD_HAS_ITS_OWN_TREE = Q(parent__isnull=False) | Q(tree_id=models.F("id"))
