@@ -32,17 +32,22 @@ def in_words(
             for reason in kept["reasons"]
         ],
         "considered": kept["considered"],
-        "steps": [
-            step
-            | {
-                "approvers": [
-                    approver | {"name": names.get(approver["contact"], "")}
-                    for approver in step["approvers"]
-                ]
-            }
-            for step in kept["steps"]
-        ],
+        "steps": [_named(step, names) for step in kept["steps"]],
     }
+
+
+def step_in_words(step: Step) -> dict[str, Any]:
+    """The step with the names of those who could decide now."""
+    names = {approver.person.id: approver.person.name for approver in step.approvers}
+    return _named(step_facts(step), names)
+
+
+def _named(step: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    approvers = [
+        approver | {"name": names.get(approver["contact"], "")}
+        for approver in step["approvers"]
+    ]
+    return {**step, "approvers": approvers}
 
 
 def facts(decision: Decision) -> dict[str, Any]:
@@ -69,16 +74,7 @@ def facts(decision: Decision) -> dict[str, Any]:
                 "through": f"assignment {decision.role.through.id}",
             },
         },
-        "steps": [
-            step_facts(step)
-            | {
-                "approvers": [
-                    {"contact": approver.person.id, "through": str(approver.through)}
-                    for approver in step.approvers
-                ]
-            }
-            for step in decision.steps
-        ],
+        "steps": [step_facts(step) for step in decision.steps],
     }
 
 
@@ -90,6 +86,10 @@ def step_facts(step: Step) -> dict[str, Any]:
         "approval_groups": list(step.approval_groups),
         "roles": list(step.roles),
         "staff": step.staff,
+        "approvers": [
+            {"contact": approver.person.id, "through": str(approver.through)}
+            for approver in step.approvers
+        ],
     }
 
 

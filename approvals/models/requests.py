@@ -162,8 +162,11 @@ def check_items(items: Any, total: Money) -> None:
 
     A line's amount is what is paid for it: after discounts, with its taxes.
     """
-    lines = [Money.parse(item["amount"], total.currency) for item in items]
-    if lines and sum(line.amount for line in lines) != total.amount:
+    try:
+        lines = [Money.parse(item["amount"], total.currency).amount for item in items]
+    except ValidationError as error:
+        raise ValidationError({"items": error}) from error
+    if lines and sum(lines) != total.amount:
         raise ValidationError(
             {
                 "items": ValidationError(

@@ -1,0 +1,67 @@
+"""What lists of limits, approval groups and requests can be asked for."""
+
+import django_filters
+from django.db.models import QuerySet
+
+from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from companies.models import Company, Contact
+from config.api.filters import (
+    MomentFilter,
+    StrictFilterSet,
+    TextFilter,
+    VisibleModelChoiceFilter,
+)
+
+
+class OfCompanyFilterSet(StrictFilterSet):
+    """What belongs to a company."""
+
+    company = VisibleModelChoiceFilter(visible=Company.objects.visible_to)
+    under = VisibleModelChoiceFilter(
+        visible=Company.objects.visible_to,
+        method="under_company",
+        help_text="Of this company and all below it.",
+    )
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt")
+
+    def under_company(self, rows: QuerySet, name: str, company: Company) -> QuerySet:
+        return rows.filter(company__in=Company.objects.under(company).order_by())
+
+
+class PurchaseLimitFilterSet(OfCompanyFilterSet):
+    contact = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+    currency = TextFilter(max_length=3)
+    scope = django_filters.ChoiceFilter(choices=PurchaseLimit.Scope)
+    binds = django_filters.ChoiceFilter(choices=PurchaseLimit.Binds)
+    on_exceed = django_filters.ChoiceFilter(choices=PurchaseLimit.OnExceed)
+    period = django_filters.ChoiceFilter(choices=PurchaseLimit.Period)
+
+    class Meta:
+        model = PurchaseLimit
+        fields: list[str] = []
+
+
+class ApprovalGroupFilterSet(OfCompanyFilterSet):
+    code = TextFilter(lookup_expr="iexact", help_text="In any case.")
+    member = VisibleModelChoiceFilter(
+        visible=Contact.objects.visible_to,
+        field_name="members",
+        help_text="Groups of this person.",
+    )
+
+    class Meta:
+        model = ApprovalGroup
+        fields: list[str] = []
+
+
+class PurchaseRequestFilterSet(OfCompanyFilterSet):
+    requester = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+    status = django_filters.ChoiceFilter(choices=PurchaseRequest.Status)
+    kind = django_filters.ChoiceFilter(choices=PurchaseRequest.Kind)
+    reference = TextFilter()
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gt")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = PurchaseRequest
+        fields: list[str] = []

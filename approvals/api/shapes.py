@@ -1,0 +1,188 @@
+"""What the API shows of limits, approval groups and requests: declared once, here."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from approvals.answers import in_words
+from approvals.models import (
+    ApprovalGroupMember,
+    ApprovalStep,
+    Decision,
+    PurchaseRequest,
+    RequestHistory,
+)
+from approvals.rules import Purchase
+from companies.models import Company, Contact
+from config.api.rows import Batch, Shape, made, money, related
+from config.money import plain
+
+
+def _amount(amount: Decimal | None, currency: str) -> str | None:
+    return None if amount is None else plain(amount, currency)
+
+
+BRIEF_COMPANY = Shape("id", "code", "name")
+COMPANY = related(
+    lambda client: Company.objects.visible_to(client).order_by(),
+    BRIEF_COMPANY,
+    "company_id",
+)
+
+PURCHASE_LIMIT = Shape(
+    "id",
+    expandable={"company": COMPANY},
+    company="company_id",
+    name="name",
+    amount=made(_amount, "amount", "currency"),
+    unlimited="unlimited",
+    currency="currency",
+    period="period",
+    scope="scope",
+    binds="binds",
+    roles="roles",
+    contact="contact_id",
+    on_exceed="on_exceed",
+    note="note",
+    version="version",
+    created_at="created_at",
+    updated_at="updated_at",
+)
+
+
+# Until there are limits per period nothing is ever used or reserved of one.
+EFFECTIVE_LIMIT = Shape(
+    "id",
+    name="name",
+    company="company_id",
+    company_name="company__name",
+    scope="scope",
+    period="period",
+    period_start=made(lambda: None),
+    amount=made(_amount, "amount", "currency"),
+    unlimited="unlimited",
+    used=made(lambda currency: _amount(Decimal(0), currency), "currency"),
+    reserved=made(lambda currency: _amount(Decimal(0), currency), "currency"),
+    remaining=made(_amount, "amount", "currency"),
+    currency="currency",
+    on_exceed="on_exceed",
+    binds="binds",
+    roles="roles",
+    contact="contact_id",
+)
+
+
+def _members(groups: Sequence[int], client: Any) -> Mapping[int, list[int]]:
+    members = defaultdict(list)
+    rows = ApprovalGroupMember.objects.filter(group__in=groups).order_by("contact")
+    for group, contact in rows.values_list("group", "contact"):
+        members[group].append(contact)
+    return members
+
+
+APPROVAL_GROUP = Shape(
+    "id",
+    expandable={"company": COMPANY},
+    company="company_id",
+    code="code",
+    name="name",
+    members=Batch(_members),
+    version="version",
+    created_at="created_at",
+    updated_at="updated_at",
+)
+
+BRIEF_REQUEST = Shape(
+    "id",
+    expandable={"company": COMPANY},
+    company="company_id",
+    requester="requester_id",
+    kind="kind",
+    reference="reference",
+    money=money("amount", "currency"),
+    status="status",
+    billing_location="billing_location_id",
+    shipping_location="shipping_location_id",
+    note="note",
+    expires_at="expires_at",
+    submitted_at="submitted_at",
+    decided_at="decided_at",
+    version="version",
+    created_at="created_at",
+    updated_at="updated_at",
+)
+
+
+def _decisions_in_words(
+    requests: Sequence[int], client: Any
+) -> Mapping[int, dict[str, Any]]:
+    """The decisions of the submits, as they are kept, with today's names and words."""
+    kept = {
+        pk: (snapshot["decision"], Purchase(amount=amount, currency=currency))
+        for pk, snapshot, amount, currency in PurchaseRequest.objects.filter(
+            pk__in=requests
+        ).values_list("pk", "snapshot", "amount", "currency")
+    }
+    people = Contact.objects.filter(
+        pk__in={
+            approver["contact"]
+            for facts, _purchase in kept.values()
+            for step in facts["steps"]
+            for approver in step["approvers"]
+        }
+    )
+    fields = people.only("first_name", "last_name", "email")
+    names = {person.pk: person.name for person in fields}
+    return {
+        pk: in_words(facts, purchase, names) for pk, (facts, purchase) in kept.items()
+    }
+
+
+STEP = Shape(
+    "position", "quorum", "agreed", "approval_groups", "roles", company="company_id"
+)
+GIVEN_DECISION = Shape(
+    "id",
+    step="step__position",
+    verdict="verdict",
+    contact="contact_id",
+    on_behalf_of="on_behalf_of_id",
+    staff="staff_id",
+    through=made(lambda through: through["text"], "through"),
+    request_version="request_version",
+    comment="comment",
+    decided_at="decided_at",
+)
+HISTORY_ENTRY = Shape(
+    "change", "status", "version", "actor", "comment", "at", request_id="call_id"
+)
+
+
+def _parts(shape: Shape, rows: Any) -> Batch:
+    """Parts of requests, such as their steps, in lists by request."""
+
+    def load(
+        requests: Sequence[int], client: Any
+    ) -> Mapping[int, list[dict[str, Any]]]:
+        plan, found = shape.plan(also=("request_id",)), defaultdict(list)
+        fetched = plan.fetch(rows().filter(Q(request__in=requests)))
+        for row, part in zip(fetched, plan.build(fetched, client), strict=True):
+            found[plan.beside(row)[0]].append(part)
+        return found
+
+    return Batch(load, shape=shape)
+
+
+PURCHASE_REQUEST = Shape(
+    expandable=BRIEF_REQUEST.expandable,
+    **BRIEF_REQUEST.fields,
+    items="items",
+    snapshot_hash="snapshot_hash",
+    decision=Batch(_decisions_in_words, missing=dict),
+    steps=_parts(STEP, lambda: ApprovalStep.objects.with_agreed().order_by("position")),
+    decisions=_parts(GIVEN_DECISION, lambda: Decision.objects.order_by("id")),
+    history=_parts(HISTORY_ENTRY, lambda: RequestHistory.objects.order_by("id")),
+)
