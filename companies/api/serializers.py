@@ -1,0 +1,355 @@
+"""What the API takes and shows of companies and people, for input and OpenAPI."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from companies.models import Company, CompanyLink, Contact, ContactAssignment, Location
+from companies.models.assignment import Role
+from config.api.serializers import (
+    CleanModelSerializer,
+    FlagField,
+    StrictSerializer,
+    TextField,
+    VisibleRelatedField,
+)
+
+WRITTEN_ID = 64  # as people write it, with blanks and dots; the model keeps less
+SERVERS = ["version", "created_at", "updated_at"]
+
+
+class CodedTextField(TextField):
+    """A code out of a long list of ISO; which codes there are says the model."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"required": False, "allow_blank": True} | kwargs)
+
+
+class WrittenIdField(TextField):
+    """An identifier as people write it; the model brings it into its one form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"required": False, "allow_blank": True, "max_length": WRITTEN_ID}
+        super().__init__(**options | kwargs)
+
+
+@extend_schema_field({"type": ["string", "null"], "example": "25.50"})
+class PercentField(serializers.Field):
+    """A share of 0.01 to 100 percent, as a string with at most two decimals."""
+
+    default_error_messages = {"invalid": 'A share as a string, such as "25.50".'}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        form = r"[0-9]{1,3}(\.[0-9]{1,2})?"
+        if not isinstance(data, str) or not re.fullmatch(form, data, re.ASCII):
+            self.fail("invalid")
+        return Decimal(data)
+
+
+class LegalInfoSerializer(CleanModelSerializer):
+    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2.")
+    tax_id = WrittenIdField()
+    lei = WrittenIdField(help_text="Legal Entity Identifier (ISO 17442).")
+    duns = WrittenIdField()
+
+    class Meta:
+        model = Company
+        fields = [
+            "legal_name",
+            "legal_form",
+            "registration_id",
+            "registration_agency",
+            "registered_on",
+            "country",
+            "tax_id",
+            "lei",
+            "duns",
+        ]
+
+
+class CompanySerializer(CleanModelSerializer):
+    """A company. `parent` can be named on creation; later it is moved."""
+
+    type = serializers.ChoiceField(["COMPANY", "SUBSIDIARY"], read_only=True)
+    head = serializers.IntegerField(
+        read_only=True, help_text="The id of the head company."
+    )
+    depth = serializers.IntegerField(read_only=True, help_text="0: a head company.")
+    effective_status = serializers.ChoiceField(
+        Company.Status.choices,
+        read_only=True,
+        help_text="The worst on the path to the head company.",
+    )
+    legal_info = LegalInfoSerializer(source="*", required=False)
+    currency = CodedTextField(max_length=3, help_text="ISO 4217.")
+
+    class Meta:
+        model = Company
+        fields = [
+            "id",
+            "code",
+            "name",
+            "type",
+            "parent",
+            "head",
+            "depth",
+            "status",
+            "effective_status",
+            "legal_info",
+            "website",
+            "email",
+            "phone",
+            "language",
+            "currency",
+            "attributes",
+            *SERVERS,
+        ]
+        read_only_fields = ["id", "status", *SERVERS]
+        create_only_fields = ["code", "parent"]
+
+
+class BriefCompanySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Company
+        fields = ["id", "code", "name"]
+        read_only_fields = fields
+
+
+class CompanyNodeSerializer(BriefCompanySerializer):
+    """A company in a tree. `next`: where the children are that are not in here."""
+
+    children_count = serializers.IntegerField(read_only=True)
+    descendants_count = serializers.IntegerField(read_only=True)
+    children = serializers.ListField(child=serializers.DictField(), read_only=True)
+    next = serializers.URLField(read_only=True, allow_null=True)
+
+    class Meta(BriefCompanySerializer.Meta):
+        fields = [
+            *BriefCompanySerializer.Meta.fields,
+            "status",
+            "children_count",
+            "descendants_count",
+            "children",
+            "next",
+        ]
+        read_only_fields = fields
+
+
+class EmptySerializer(StrictSerializer):
+    """Nothing: the action needs no more than its path."""
+
+
+class StatusChangeSerializer(StrictSerializer):
+    reason = TextField(max_length=500, help_text="Why; it is kept in the history.")
+
+
+class MoveSerializer(StrictSerializer):
+    parent = VisibleRelatedField(
+        queryset=Company.objects.all(),
+        allow_null=True,
+        help_text="The new parent; null: to the top, as a head company.",
+    )
+    reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class MoveTargetSerializer(StrictSerializer):
+    parent = VisibleRelatedField(queryset=Company.objects.all(), allow_null=True)
+
+
+class MovePreviewSerializer(serializers.Serializer):
+    changes = serializers.ListField(
+        child=serializers.CharField(), help_text="Sentences for people."
+    )
+
+
+class ReasonCodeSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class DuplicateSerializer(serializers.Serializer):
+    company = BriefCompanySerializer()
+    reasons = ReasonCodeSerializer(many=True)
+
+
+class HistoryChangeSerializer(serializers.Serializer):
+    field = serializers.CharField(help_text='Such as "name" or "legal_info.lei".')
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class HistoryEntrySerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    change = serializers.ChoiceField(["created", "changed", "deleted"])
+    actor = serializers.CharField(
+        help_text='"client:3", "staff:1", "client:3/contact:7" or "system".'
+    )
+    at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    request_id = serializers.CharField()
+    changes = HistoryChangeSerializer(many=True)
+
+
+class AddressSerializer(CleanModelSerializer):
+    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2.")
+
+    class Meta:
+        model = Location
+        fields = ["line1", "line2", "city", "region", "postcode", "country"]
+        extra_kwargs = {
+            "line1": {"source": "address_line1"},
+            "line2": {"source": "address_line2"},
+        }
+
+
+class LocationSerializer(CleanModelSerializer):
+    """A place where a company is; a new default takes the mark from the old one."""
+
+    address = AddressSerializer(source="*", required=False)
+
+    class Meta:
+        model = Location
+        fields = [
+            "id",
+            "code",
+            "name",
+            "type",
+            "company",
+            "address",
+            "email",
+            "phone",
+            "is_billing",
+            "is_shipping",
+            "is_default_billing",
+            "is_default_shipping",
+            "is_shared",
+            "is_active",
+            *SERVERS,
+        ]
+        read_only_fields = ["id", *SERVERS]
+        create_only_fields = ["company"]
+
+
+class ContactSerializer(CleanModelSerializer):
+    """A person at a business customer, once; e-mails differ in more than case."""
+
+    class Meta:
+        model = Contact
+        fields = [
+            "id",
+            "external_id",
+            "email",
+            "first_name",
+            "last_name",
+            "phone",
+            "job_title",
+            "language",
+            "is_active",
+            "erased_at",
+            *SERVERS,
+        ]
+        read_only_fields = ["id", "erased_at", *SERVERS]
+
+
+class BriefContactSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Contact
+        fields = ["id", "external_id", "email", "first_name", "last_name", "is_active"]
+        read_only_fields = fields
+
+
+class AssignmentSerializer(CleanModelSerializer):
+    """What a contact is in a company; a new primary one takes the mark from the old."""
+
+    class Meta:
+        model = ContactAssignment
+        fields = [
+            "id",
+            "contact",
+            "company",
+            "type",
+            "role",
+            "covers_subsidiaries",
+            "valid_from",
+            "valid_until",
+            *SERVERS,
+        ]
+        read_only_fields = ["id", *SERVERS]
+        create_only_fields = ["contact", "company"]
+
+
+class LinkSerializer(CleanModelSerializer):
+    """What connects two companies beside the tree; gives no rights."""
+
+    percent = PercentField(
+        required=False, allow_null=True, help_text="Of the other company, where owned."
+    )
+
+    class Meta:
+        model = CompanyLink
+        fields = [
+            "id",
+            "company",
+            "kind",
+            "other",
+            "percent",
+            "valid_from",
+            "valid_until",
+            *SERVERS,
+        ]
+        read_only_fields = ["id", *SERVERS]
+        create_only_fields = ["company", "other"]
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    """A contact of a company; `company` is where the assignment comes from."""
+
+    contact = BriefContactSerializer()
+    assignment = serializers.IntegerField(source="id", help_text="Its id.")
+    in_force = serializers.BooleanField(
+        help_text="Today within its dates, and the contact is active."
+    )
+    inherited = serializers.BooleanField(help_text="From a company above.")
+    company = BriefCompanySerializer()
+
+    class Meta:
+        model = ContactAssignment
+        fields = [
+            "contact",
+            "assignment",
+            "type",
+            "role",
+            "in_force",
+            "valid_from",
+            "valid_until",
+            "inherited",
+            "company",
+        ]
+        read_only_fields = fields
+
+
+class ThroughSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ContactAssignment
+        fields = [
+            "id",
+            "role",
+            "type",
+            "company",
+            "covers_subsidiaries",
+            "valid_from",
+            "valid_until",
+        ]
+        read_only_fields = fields
+
+
+class ReachSerializer(serializers.Serializer):
+    """A company where a person may act, and the assignment by which it is so."""
+
+    company = BriefCompanySerializer()
+    role = serializers.ChoiceField(Role.choices, allow_blank=True)
+    inherited = FlagField(help_text="By an assignment above that covers subsidiaries.")
+    through = ThroughSerializer()

@@ -1,0 +1,252 @@
+"""Endpoints of companies: the resource itself, its status, its places and people."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.fields import get_error_detail
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from companies import services
+from companies.api.filters import CompanyFilterSet
+from companies.api.history import HISTORY
+from companies.api.serializers import (
+    CompanySerializer,
+    DuplicateSerializer,
+    HistoryEntrySerializer,
+    LocationSerializer,
+    PersonSerializer,
+    StatusChangeSerializer,
+)
+from companies.api.shapes import COMPANY, DUPLICATE, LOCATION, PERSON
+from companies.models import Company, ContactAssignment, Location
+from companies.models.company import Status
+from config.api.errors import InvalidParameters, invalid_parameter
+from config.api.filters import VisibleChoiceFormField
+from config.api.pagination import KeysetPagination
+from config.db import locked
+from config.errors import StaleVersion
+from integrations.api.viewsets import (
+    ClientViewSet,
+    CreateMixin,
+    DestroyMixin,
+    ListMixin,
+    RetrieveMixin,
+    UpdateMixin,
+)
+
+from .hierarchy import HierarchyMixin
+
+CODE_IN_PATH = r"by-code/(?P<code>[^/]+)"
+IF_MATCH = OpenApiParameter(
+    "If-Match", location=OpenApiParameter.HEADER, description="Refuses a stale write."
+)
+PATH_CODE = OpenApiParameter(
+    "code", location=OpenApiParameter.PATH, description="In any case."
+)
+
+
+class CompanyViewSet(
+    HierarchyMixin,
+    ListMixin,
+    RetrieveMixin,
+    CreateMixin,
+    UpdateMixin,
+    DestroyMixin,
+    ClientViewSet,
+):
+    """Business customers, in hierarchies below their head companies."""
+
+    queryset = Company.objects.order_by()
+    shape = COMPANY
+    serializer_class = CompanySerializer
+    filterset_class = CompanyFilterSet
+    read_scope = "companies:read"
+    write_scope = "companies:write"
+    ordering_fields = {
+        "name": "name",
+        "code": "code",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    }
+
+    def perform_create(self, serializer: Any) -> Company:
+        return services.create_company(actor=self.actor, **serializer.validated_data)
+
+    def perform_destroy(self, instance: Company) -> None:
+        services.delete_company(
+            instance, actor=self.actor, expected_version=self.expected_version
+        )
+
+    @extend_schema(
+        operation_id="companies_by_code_retrieve",
+        summary="A company by its code",
+        responses=CompanySerializer,
+        parameters=[PATH_CODE],
+    )
+    @action(detail=False, url_path=CODE_IN_PATH, parameters=["fields", "expand"])
+    def by_code(self, request: Request, code: str) -> Response:
+        self._find_code(self.get_queryset(), code)
+        return self.retrieve(request, self.kwargs["pk"])
+
+    @extend_schema(
+        operation_id="companies_by_code_upsert",
+        summary="Create or replace a company by its code",
+        description="201 if the code is new, 200 if it replaced what the caller may "
+        "write. If-Match is not needed: the last one wins. With it a stale write is "
+        "refused, and so is a creation.",
+        request=CompanySerializer,
+        responses={
+            200: CompanySerializer,
+            201: OpenApiResponse(CompanySerializer, description="Created."),
+        },
+        parameters=[PATH_CODE, IF_MATCH],
+    )
+    @by_code.mapping.put
+    def upsert(self, request: Request, code: str) -> Response:
+        version = self.version_if_given
+        self._check_code_in_body(code)
+        with transaction.atomic():
+            try:
+                company = self._find_code(locked(self.get_queryset()), code)
+            except Http404:
+                if version is not None:
+                    raise StaleVersion(version=None) from None
+                request.data["code"] = code
+                return self.create(request)
+            services.check_version(company, version)
+            request.data.pop("code", None)
+            serializer = self.read_input(company)
+            with serializer.placing_errors():
+                return self.answer(self.perform_update(serializer).pk)
+
+    def _find_code(self, rows: Any, code: str) -> Company:
+        found = rows.with_code(code).first()
+        if found is None:
+            raise Http404
+        self.kwargs["pk"] = str(found.pk)
+        return found
+
+    def _check_code_in_body(self, code: str) -> None:
+        sent = self.request.data.get("code", code)
+        if not isinstance(sent, str) or sent.lower() != code.lower():
+            error = serializers.ErrorDetail("Not the code of the path.", "read_only")
+            raise serializers.ValidationError({"code": [error]})
+
+    @extend_schema(
+        summary="Activate a company",
+        request=StatusChangeSerializer,
+        responses=CompanySerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, pk: str) -> Response:
+        return self._set_status(Status.ACTIVE)
+
+    @extend_schema(
+        summary="Put a company on hold",
+        description="Nobody buys for it or for any company below, from the next call.",
+        request=StatusChangeSerializer,
+        responses=CompanySerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def hold(self, request: Request, pk: str) -> Response:
+        return self._set_status(Status.ON_HOLD)
+
+    @extend_schema(
+        summary="Close a company",
+        request=StatusChangeSerializer,
+        responses=CompanySerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:
+        return self._set_status(Status.CLOSED)
+
+    def _set_status(self, status: Status) -> Response:
+        company = self.get_object()
+        version = self.version_if_given
+        reason = self.read_action(StatusChangeSerializer)["reason"]
+        with transaction.atomic():
+            services.set_status(
+                company,
+                status,
+                actor=self.actor,
+                reason=reason,
+                expected_version=version,
+            )
+            return self.answer(company.pk)
+
+    @extend_schema(
+        summary="Locations of a company",
+        description="Its own, and those that companies above it share.",
+        responses=LocationSerializer(many=True),
+        filters=False,
+        parameters=[
+            OpenApiParameter(
+                "own", OpenApiTypes.BOOL, description="Only the company's own."
+            )
+        ],
+    )
+    @action(detail=True, parameters=[*KeysetPagination.parameters, "own"])
+    def locations(self, request: Request, pk: str) -> Response:
+        own = request.query_params.get("own", "false")
+        if own not in ("true", "false"):
+            raise invalid_parameter("own", "true or false.", "invalid")
+        self.check_visible()
+        rows = Location.objects.visible_to(self.client)
+        rows = rows.filter(company=pk) if own == "true" else rows.usable_by(int(pk))
+        return self.page(rows, LOCATION, allowed={"name": "name"})
+
+    @extend_schema(
+        summary="People of a company",
+        description="Who is assigned to it, and to a company above that covers "
+        "subsidiaries.",
+        responses=PersonSerializer(many=True),
+        filters=False,
+    )
+    @action(
+        detail=True, parameters=KeysetPagination.parameters, read_scope="contacts:read"
+    )
+    def people(self, request: Request, pk: str) -> Response:
+        self.check_visible()
+        above = ExpressionWrapper(~Q(company=pk), output_field=BooleanField())
+        rows = ContactAssignment.objects.visible_to(self.client).reaching(int(pk))
+        return self.page(rows.annotate(inherited=above), PERSON, allowed={})
+
+    @extend_schema(
+        summary="History of a company",
+        description="Who changed what, when, before and after; the newest first.",
+        responses=HistoryEntrySerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, parameters=["cursor", "page_size", "count"])
+    def history(self, request: Request, pk: str) -> Response:
+        self.check_visible()
+        rows = Company.history.filter(id=pk)
+        newest_first = {"default": ["-entry"], "allowed": {"entry": "history_id"}}
+        return self.page(rows, HISTORY, **newest_first)
+
+    @extend_schema(
+        summary="Possible duplicates of a company",
+        description="Other companies of the same registration id in the country. "
+        "They are shown, never refused.",
+        responses=DuplicateSerializer(many=True),
+        filters=False,
+        parameters=[OpenApiParameter("company", OpenApiTypes.INT, required=True)],
+    )
+    @action(detail=False, parameters=[*KeysetPagination.parameters, "company"])
+    def duplicates(self, request: Request) -> Response:
+        field = VisibleChoiceFormField(self.get_queryset(), required=True)
+        try:
+            company = field.clean(request.query_params.get("company"))
+        except ValidationError as error:
+            detail = get_error_detail(error)
+            raise InvalidParameters({"company": detail}) from error
+        rows = self.get_queryset().possible_duplicates_of(company)
+        return self.page(rows, DUPLICATE, allowed={"name": "name"})
