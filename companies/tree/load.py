@@ -8,7 +8,6 @@ from bisect import bisect
 from collections.abc import Iterable, Sequence
 from itertools import batched, groupby
 from operator import attrgetter
-from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,8 +16,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from companies.errors import ParentClosed, ParentGone, TooDeep, WouldCloseCycle
-from companies.models.company import Company, Status, search_text_of
+from companies.errors import ParentGone, TooDeep, WouldCloseCycle
+from companies.models.company import Company, search_text_of
 from companies.signals import companies_loaded
 from config.actors import Actor
 from config.bulk import copy_rows, insert_first_history
@@ -27,16 +26,6 @@ from integrations.services import record_events
 
 COLUMNS = [field.attname for field in Company._meta.concrete_fields]
 BATCH = 1_000  # of ids in one query
-
-
-class Place(NamedTuple):
-    """Where new companies may be put: a stored company, read under the lock."""
-
-    pk: int
-    tree_id: int
-    rght: int
-    level: int
-    status: str
 
 
 @transaction.atomic
@@ -56,7 +45,7 @@ def load_companies(
         return range(0)
     _refuse_duplicates(new)
     ordered = _from_the_top(new)
-    places = _lock_places({company.parent_id for company in new} - {None})
+    places = _lock_places(new)
     ids = _allocate_ids(len(new))
     for pk, company in zip(ids, new, strict=True):
         company.pk = pk
@@ -72,6 +61,7 @@ def load_companies(
         company._state.adding = False
         company._state.db = alias
         company._mptt_cached_fields["parent"] = company.parent_id
+        company._remember_status(None)
     loaded = Company.objects.filter(pk__range=(ids[0], ids[-1]))
     insert_first_history(Company, loaded, actor=actor, reason=reason)
     record_events("company.created", loaded, company="pk")
@@ -111,18 +101,18 @@ def _from_the_top(new: Sequence[Company]) -> list[Company]:
     return ordered
 
 
-def _lock_places(pks: set[int]) -> dict[int, Place]:
+def _lock_places(new: Sequence[Company]) -> dict[int, Company]:
     """The stored parents, with their hierarchies locked until the end."""
-    places = {}
-    rows = Company.objects.order_by()
-    for batch in batched(sorted(pks), BATCH):
-        for row in rows.filter(pk__in=batch).values_list(*Place._fields):
-            places[row[0]] = Place(*row)
-    for pk in pks:
-        if pk not in places:
-            raise ParentGone(parent=pk)
-        if places[pk].status == Status.CLOSED:
-            raise ParentClosed(parent=pk)
+    wanted = {company.parent_id for company in new} - {None}
+    places: dict[int, Company] = {}
+    for batch in batched(sorted(wanted), BATCH):
+        places |= Company.objects.in_bulk(batch)
+    for company in new:
+        if company.parent_id is None:
+            continue
+        if company.parent_id not in places:
+            raise ParentGone(parent=company.parent_id)
+        company.refuse_parent(places[company.parent_id])
     # The gate is ours: nobody can move a company to another hierarchy meanwhile. The
     # lock is for those who do not pass the gate, purchases above all.
     heads = sorted({place.tree_id for place in places.values()})
@@ -151,7 +141,7 @@ def _allocate_ids(count: int) -> range:
     return range(first, first + count)
 
 
-def _number(ordered: Sequence[Company], places: dict[int, Place]) -> None:
+def _number(ordered: Sequence[Company], places: dict[int, Company]) -> None:
     """Give each new company its numbers, parents first; make room in stored ones."""
     sizes = {id(company): 1 for company in ordered}
     for company in reversed(ordered):
@@ -182,7 +172,7 @@ def _number(ordered: Sequence[Company], places: dict[int, Place]) -> None:
             free[company.parent_id] = company.rght + 1
 
 
-def _make_room(widths: dict[int, int], places: dict[int, Place]) -> dict[int, int]:
+def _make_room(widths: dict[int, int], places: dict[int, Company]) -> dict[int, int]:
     """Widen stored companies for what comes below them; the first free number of each.
 
     Whatever is not left of a widened company's end moves to the right.
