@@ -50,7 +50,7 @@ class KonzernAdmin(ModelAdmin):
             inlines += [part for part in added if not isinstance(part, Panel)]
         return inlines
 
-    def get_panels(self, request: HttpRequest) -> Iterable[Panel]:
+    def get_panels(self, request: HttpRequest, obj: Any) -> Iterable[Panel]:
         added = [part for part in extensions_of(self.model) if isinstance(part, Panel)]
         history = [HISTORY] if has_history(self.model) else []
         for panel in [*self.panels, *added, *history]:
@@ -69,7 +69,7 @@ class KonzernAdmin(ModelAdmin):
         if obj is not None:
             shown = [
                 ShownPanel(panel, panel.content(request, obj))
-                for panel in self.get_panels(request)
+                for panel in self.get_panels(request, obj)
             ]
             tabs = [*context["inline_admin_formsets"], *shown]
             tabs.sort(key=lambda tab: getattr(tab.opts, "order", 50))

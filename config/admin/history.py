@@ -114,7 +114,7 @@ def _page_number(request: HttpRequest) -> int:
 
 
 def has_history(model: type[models.Model]) -> bool:
-    return hasattr(model, "history")
+    return hasattr(model._meta, "simple_history_manager_attribute")
 
 
 HISTORY = Panel(

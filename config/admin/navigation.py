@@ -16,6 +16,7 @@ SECTIONS = [
             ("companies.location", _("Locations"), "location_on"),
             ("companies.companylink", _("Links"), "link"),
             ("groups.customergroup", _("Customer groups"), "groups"),
+            ("groups.grouppropagation", _("Reach of prices"), "swap_vert"),
         ],
     ),
     (

@@ -1,0 +1,175 @@
+"""Staff pages of customer groups, and their tab on the page of a company."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Case, Count, IntegerField, OuterRef, Subquery, When
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from companies.models import ContactAssignment
+from config.admin import (
+    KonzernAdmin,
+    KonzernTabularInline,
+    Panel,
+    extend,
+    link,
+)
+
+from .models import CustomerGroup, CustomerGroupQuerySet, GroupMember, GroupPropagation
+from .models.group import Kind
+
+ROLE_OF = {Kind.ADMINS: "ADMIN", Kind.BUYERS: "BUYER", Kind.REQUESTERS: "REQUESTER"}
+SHOWN = 100  # members of an automatic group that are shown
+
+
+def with_members_count(groups: CustomerGroupQuerySet) -> CustomerGroupQuerySet:
+    """Annotate `members_count`: today's, by assignment or by hand."""
+
+    def count(rows: Any, by: str) -> Subquery:
+        counted = rows.order_by().values(by).annotate(n=Count("pk")).values("n")
+        return Subquery(counted, output_field=IntegerField())
+
+    people = ContactAssignment.objects.in_force().filter(company=OuterRef("company"))
+    of_roles = [
+        When(kind=kind, then=count(people.filter(role=role), "company"))
+        for kind, role in ROLE_OF.items()
+    ]
+    members = GroupMember.objects.filter(group=OuterRef("pk"))
+    custom = When(kind=Kind.CUSTOM, then=count(members, "group"))
+    counts = Case(*of_roles, custom, default=count(people, "company"))
+    return groups.annotate(members_count=Coalesce(counts, 0))
+
+
+class GroupColumns:
+    @admin.display(description=gettext_lazy("group"))
+    def shown_name(self, group: CustomerGroup) -> SafeString:
+        text = group.get_kind_display() if group.is_automatic else group.name
+        return link(group, text)
+
+    @admin.display(description=gettext_lazy("members"))
+    def members_count(self, group: CustomerGroup) -> int:
+        return group.members_count
+
+
+class CompanyGroupsInline(GroupColumns, KonzernTabularInline):
+    """The groups of a company: only the price list is written here."""
+
+    model = CustomerGroup
+    verbose_name_plural = gettext_lazy("groups")
+    fields = ["shown_name", "members_count", "price_list"]
+    readonly_fields = ["shown_name", "members_count"]
+    can_delete = False
+    order = 30
+
+    def get_queryset(self, request: HttpRequest) -> CustomerGroupQuerySet:
+        return with_members_count(super().get_queryset(request)).order_by("pk")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class MemberInline(KonzernTabularInline):
+    """Members of a custom group: added and taken out, never changed into others."""
+
+    model = GroupMember
+    autocomplete_fields = ["contact"]
+    fields = ["contact"]
+    list_select_related = ["contact"]
+    order = 10
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def members_of(request: HttpRequest, group: CustomerGroup) -> dict[str, Any]:
+    """Who is in an automatic group, and since when: it follows the assignments."""
+    people = ContactAssignment.objects.in_force().filter(company=group.company_id)
+    if role := ROLE_OF.get(group.kind):
+        people = people.filter(role=role)
+    return {"people": people.select_related("contact").order_by("pk")[:SHOWN]}
+
+
+MEMBERS = Panel(
+    "members", gettext_lazy("Members"), "groups/members.html", members_of, order=10
+)
+
+
+@admin.register(CustomerGroup)
+class CustomerGroupAdmin(GroupColumns, KonzernAdmin):
+    list_display = ["__str__", "kind", "company", "code", "price_list", "members_count"]
+    list_filter = [
+        ("kind", ChoicesDropdownFilter),
+        ("company", admin.EmptyFieldListFilter),
+    ]
+    list_select_related = ["company"]
+    search_fields = ["search_text"]
+    search_help_text = gettext_lazy("Name or code of the group, or its company")
+    autocomplete_fields = ["company"]
+    fieldsets = [(None, {"fields": ["company", ("name", "code"), "price_list"]})]
+
+    def get_queryset(self, request: HttpRequest) -> CustomerGroupQuerySet:
+        groups = super().get_queryset(request).select_related("company")
+        return with_members_count(groups)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: CustomerGroupQuerySet, search_term: str
+    ) -> tuple[CustomerGroupQuerySet, bool]:
+        return queryset.matching(search_term), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and obj.is_automatic:
+            return [(None, {"fields": [("company", "kind"), "price_list"]})]
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["company", "kind"]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[type]:
+        custom = obj is not None and not obj.is_automatic
+        return [MemberInline] if custom else []
+
+    def get_panels(self, request: HttpRequest, obj: Any) -> list[Panel]:
+        panels = list(super().get_panels(request, obj))
+        return [MEMBERS, *panels] if obj.is_automatic else panels
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        automatic = obj is not None and obj.is_automatic
+        return not automatic and super().has_delete_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Members only leave the group: no right over the people is needed."""
+        members = sum(group.memberships.count() for group in objs)
+        counts = {_("customer group"): len(objs), _("members"): members}
+        return [str(group) for group in objs], counts, set(), []
+
+
+@admin.register(GroupPropagation)
+class GroupPropagationAdmin(KonzernAdmin):
+    list_display = ["company", "mode"]
+    list_filter = [("mode", ChoicesDropdownFilter)]
+    list_select_related = ["company"]
+    search_fields = ["company__search_text"]
+    autocomplete_fields = ["company"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["company", "mode"],
+                "description": gettext_lazy(
+                    "Without a row here prices reach upward: who is in a subsidiary's "
+                    "group counts in the same group of all companies above."
+                ),
+            },
+        )
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else ["company"]
+
+
+extend("companies.Company", CompanyGroupsInline)
