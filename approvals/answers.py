@@ -112,7 +112,7 @@ def limit_facts(limit: LimitState) -> dict[str, Any]:
         "remaining": money(limit.remaining),
         "currency": limit.currency,
         "on_exceed": str(limit.on_exceed),
-        "applies": limit.binds,
+        "applies": limit.applies,
         "bites": limit.bites,
     }
 

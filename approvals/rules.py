@@ -431,7 +431,7 @@ def _obstacles(situation: Situation, role: HeldRole | None) -> list[Code]:
 
 def _is_currency_without_limit(limits: Iterable[LimitState], currency: str) -> bool:
     """Limited, but not in this currency: never silently allowed."""
-    currencies = {limit.currency for limit in limits if limit.binds}
+    currencies = {limit.currency for limit in limits if limit.applies}
     return bool(currencies) and currency not in currencies
 
 

@@ -1,5 +1,30 @@
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.db.backends.sqlite3.base import DatabaseOperations
+
+flush = DatabaseOperations.sql_flush
+
+
+def flush_in_spite_of_triggers(
+    operations: DatabaseOperations, *args: Any, **options: Any
+) -> list[str]:
+    """Empty the tables after a test, although rows are kept for good (SQLite).
+
+    PostgreSQL truncates, which fires no row triggers.
+    """
+    with operations.connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+    return [
+        *(f'DROP TRIGGER "{name}"' for name, _sql in triggers),
+        *flush(operations, *args, **options),
+        *(sql for _name, sql in triggers),
+    ]
+
+
+DatabaseOperations.sql_flush = flush_in_spite_of_triggers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,93 @@
+"""Makes limits, groups, people in hierarchies and requests for tests."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from approvals import membership, services
+from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from companies.models import Company, Contact
+from config.actors import SYSTEM, Actor
+from config.money import Money
+from tests.factories import make_assignment, make_company, make_contact, numbers
+
+
+def euros(amount: str) -> Money:
+    return Money(Decimal(amount), "EUR")
+
+
+def make_limit(**fields: Any) -> PurchaseLimit:
+    if "company" not in fields:
+        fields["company"] = make_company()
+    if not fields.get("unlimited"):
+        fields["amount"] = Decimal(fields.get("amount", "1000"))
+    return PurchaseLimit.objects.create(**{"currency": "EUR"} | fields)
+
+
+def make_approval_group(
+    *, company: Company, members: Iterable[Contact] = (), **fields: Any
+) -> ApprovalGroup:
+    number = next(numbers)
+    return membership.create_approval_group(
+        actor=SYSTEM,
+        company=company,
+        members=members,
+        **{"name": f"Approvers {number}"} | fields,
+    )
+
+
+def person(company: Company, role: str = "", **fields: Any) -> Contact:
+    """Somebody assigned to the company in that role."""
+    contact = fields.pop("contact", None) or make_contact()
+    return make_assignment(
+        contact=contact, company=company, role=role, **fields
+    ).contact
+
+
+def acting(contact: Contact | int) -> Actor:
+    return Actor.client(1, contact_id=getattr(contact, "pk", contact))
+
+
+@dataclass
+class World:
+    """A head company with an admin, and a subsidiary with one person of each role."""
+
+    head: Company
+    sub: Company
+    boss: Contact
+    admin: Contact
+    buyer: Contact
+    requester: Contact
+
+
+def make_world() -> World:
+    head = make_company(name="Acme SE")
+    sub = make_company(name="Acme Deutschland", parent=head)
+    return World(
+        head=head,
+        sub=sub,
+        boss=person(head, "ADMIN"),
+        admin=person(sub, "ADMIN"),
+        buyer=person(sub, "BUYER"),
+        requester=person(sub, "REQUESTER"),
+    )
+
+
+def submit(
+    company: Company, requester: Contact, amount: str = "100.00", **fields: Any
+) -> PurchaseRequest:
+    """A stored request; the purchase must not be blocked."""
+    _answer, request = services.submit_request(
+        **{
+            "company": company,
+            "requester": requester,
+            "money": euros(amount),
+            "kind": "CART",
+            "reference": f"cart-{next(numbers)}",
+            "actor": acting(requester),
+        }
+        | fields
+    )
+    assert request is not None
+    return request
