@@ -34,6 +34,7 @@ from config.text import fold, refuse_unstorable, search_words
 from integrations.models import ApiClient
 
 ATTRIBUTES_BYTES = 16 * 1024
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON, and not a backslash
 CODE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -176,7 +177,7 @@ class Company(TreeModel):
         blank=True,
         validators=[
             RegexValidator(
-                CODE.pattern + r"\Z",
+                r"\A" + CODE.pattern + r"\Z",
                 _("1 to 64 of the characters A-Z a-z 0-9 . _ -"),
                 code="code",
             )
@@ -384,8 +385,11 @@ def check_attributes(attributes: Any) -> None:
     """Refuse what is no JSON object, or larger than 16 KB as UTF-8."""
     if not isinstance(attributes, dict):
         raise ValidationError(_("Give a JSON object."), code="not_an_object")
-    text = json.dumps(attributes, ensure_ascii=False)
-    refuse_unstorable(text)
+    try:
+        text = json.dumps(attributes, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValidationError(_("NaN and infinity are no JSON."), code="nan") from error
+    refuse_unstorable("\0" if ESCAPED_NUL.search(text) else text)
     if len(text.encode()) > ATTRIBUTES_BYTES:
         raise ValidationError(_("At most 16 KB."), code="too_large")
 
