@@ -15,6 +15,8 @@ def clean_changes(instance: models.Model, changed: Collection[str]) -> None:
     changed and an unchanged one. Raises ValidationError like full_clean().
     """
     fields = {f.name for f in instance._meta.fields if not f.primary_key}
+    derived = getattr(instance, "DERIVED", {}).items()
+    changed = {*changed, *[made for made, source in derived if source in changed]}
     unchanged = fields - set(changed)
     together = set(changed)
     for _model, constraints in instance.get_constraints():
@@ -37,6 +39,14 @@ def clean_changes(instance: models.Model, changed: Collection[str]) -> None:
             break  # the others ask the database, with values that are wrong anyway
     if errors:
         raise ValidationError(errors)
+
+
+def unique_fields(constraint: models.UniqueConstraint | None) -> list[str]:
+    """The names of the fields whose values have to be unique together."""
+    if constraint is None:
+        return []
+    named = [name for part in constraint.expressions for name in _names(part)]
+    return [*constraint.fields, *named]
 
 
 def constrained_fields(constraint: models.BaseConstraint) -> set[str]:

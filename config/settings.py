@@ -181,7 +181,15 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token/",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "AssignmentTypeEnum": "companies.models.ContactAssignment.Type",
+        "CompanyStatusEnum": "companies.models.Company.Status",
+        "CompanyTypeEnum": ["COMPANY", "SUBSIDIARY"],
+        "LocationTypeEnum": "companies.models.Location.Type",
+        "PurchaseKindEnum": "approvals.models.PurchaseRequest.Kind",
+        "RequestStatusEnum": "approvals.models.PurchaseRequest.Status",
+        "RoleEnum": "companies.models.assignment.Role",
+    },
 }
 
 UNFOLD = {

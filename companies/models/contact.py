@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any, Self
 
+from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from integrations.recording import Recorded
 
 from .company import Company
 
+LOCAL_PART_LENGTH = 64  # RFC 5321, section 4.5.3.1.1
 PERSONAL_FIELDS = ("first_name", "last_name", "phone", "job_title", "language")
 
 
@@ -70,6 +72,8 @@ class Contact(Recorded):
     email_key = models.CharField(max_length=320, editable=False)
     search_text = models.TextField(editable=False, default="")
 
+    DERIVED = {"email_key": "email"}  # the field that each is made of
+
     history = track_history(excluded=("email_key", "search_text"))
     objects = ContactQuerySet.as_manager()
 
@@ -116,6 +120,16 @@ class Contact(Recorded):
     def clean_fields(self, exclude: Any = None) -> None:
         super().clean_fields(exclude)
         self.email_key = email_key(self.email)
+
+    def clean(self) -> None:
+        super().clean()
+        if len(self.email.rpartition("@")[0]) > LOCAL_PART_LENGTH:
+            message = _("At most 64 characters before the @.")
+            error = ValidationError(message, code="invalid")
+            raise ValidationError({"email": error})
+        if self.erased_at is not None:
+            message = _("The person's data have been erased for good.")
+            raise ValidationError(message, code="contact_erased")
 
     def save(self, **kwargs: Any) -> None:
         self.email = unicodedata.normalize("NFC", self.email).strip()

@@ -162,6 +162,13 @@ class Location(Recorded):
                     }
                 )
 
+    def get_constraints(self) -> list[Any]:
+        # A new default takes the mark from the old one: no error of the form.
+        return [
+            (model, [c for c in found if c.violation_error_code != "second_default"])
+            for model, found in super().get_constraints()
+        ]
+
     def save(self, **kwargs: Any) -> None:
         using = kwargs.get("using") or router.db_for_write(Location, instance=self)
         with transaction.atomic(using=using):

@@ -98,10 +98,12 @@ class VisibleChoiceFormField(forms.ModelChoiceField):
         forms.Field.validate(self, value)
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class IntegerFilter(django_filters.Filter):
     field_class = IntegerFormField
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class BooleanFilter(django_filters.Filter):
     """true or false, and nothing else."""
 
@@ -121,6 +123,7 @@ class MomentFilter(django_filters.Filter):
     field_class = MomentFormField
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class VisibleModelChoiceFilter(django_filters.ModelChoiceFilter):
     """`visible`: a function of the client that returns what it may name.
 

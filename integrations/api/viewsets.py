@@ -14,6 +14,7 @@ from config.actors import Actor
 from config.api.errors import invalid_parameter
 from config.api.etags import etag, expected_version
 from config.api.filters import check_parameters
+from config.api.parsers import NotAcceptedJSON
 from config.api.rows import Plan, Shape
 from config.errors import Forbidden, StaleVersion
 from integrations.models import ApiClient
@@ -57,6 +58,11 @@ class ClientViewSet(viewsets.GenericViewSet):
         """The version in If-Match; 428 without."""
         return expected_version(self.request)
 
+    @property
+    def version_if_given(self) -> int | None:
+        """The version in If-Match, for actions that do not insist on one."""
+        return self.expected_version if "If-Match" in self.request.headers else None
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         check_parameters(request, self.known_parameters())
@@ -83,6 +89,11 @@ class ClientViewSet(viewsets.GenericViewSet):
         if found is None:
             raise Http404
         return found
+
+    def check_visible(self) -> None:
+        """404 if the client sees no object of the id in the path; reads no object."""
+        if not self.get_queryset().order_by().filter(pk=self.kwargs["pk"]).exists():
+            raise Http404
 
     def plan(self, shape: Shape, *, also: tuple[str, ...] = ()) -> Plan:
         """How to read what `?fields=` and `?expand=` ask of the shape."""
@@ -138,9 +149,20 @@ class ClientViewSet(viewsets.GenericViewSet):
 
     def read_input(self, *args: Any, **kwargs: Any) -> BaseSerializer:
         """The serializer of the action with the body in it; 400 if it is not valid."""
+        if not int(self.request.META.get("CONTENT_LENGTH") or 0):
+            # DRF would take {}, and a PUT of nothing would empty the object.
+            raise NotAcceptedJSON("The body is empty, or of unknown length.")
         serializer = self.get_serializer(*args, data=self.request.data, **kwargs)
         serializer.is_valid(raise_exception=True)
         return serializer
+
+    def read_action(self, serializer_class: type[BaseSerializer]) -> dict[str, Any]:
+        """What an action was sent; 400 if it is not what the serializer reads."""
+        serializer = serializer_class(
+            data=self.request.data, context=self.get_serializer_context()
+        )
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
 
     def check_version(self, instance: models.Model) -> None:
         """428 or 412, before the body is looked at."""
@@ -182,7 +204,7 @@ class CreateMixin:
 
     def create(self, request: Request) -> Response:
         serializer = self.read_input()
-        with transaction.atomic():
+        with transaction.atomic(), serializer.placing_errors():
             return self.answer(self.perform_create(serializer).pk, 201)
 
     def perform_create(self, serializer: BaseSerializer) -> models.Model:
@@ -197,7 +219,7 @@ class UpdateMixin:
         instance = self.get_object()
         self.check_version(instance)
         serializer = self.read_input(instance, partial=partial)
-        with transaction.atomic():
+        with transaction.atomic(), serializer.placing_errors():
             return self.answer(self.perform_update(serializer).pk)
 
     def partial_update(self, request: Request, pk: str) -> Response:
