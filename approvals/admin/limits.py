@@ -1,5 +1,6 @@
 """Purchase limits: their own page, and those that bind a company on its page."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from approvals.models import ApprovalGroup, PurchaseLimit
 from companies.models import Company, ContactAssignment
 from config.admin import KonzernAdmin, KonzernForm, Panel, extend
+from config.money import plain
 
 
 class LimitForm(KonzernForm):
@@ -23,6 +25,12 @@ class LimitForm(KonzernForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=gettext_lazy("Only for a limit that binds people of some roles."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.amount is not None:
+            amount = plain(self.instance.amount, self.instance.currency)
+            self.initial["amount"] = Decimal(amount)
 
 
 @admin.register(PurchaseLimit)

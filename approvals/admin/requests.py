@@ -15,14 +15,19 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from approvals import services
 from approvals.answers import in_words
-from approvals.models import PurchaseRequest
-from approvals.rules import Purchase
+from approvals.models import ApprovalGroup, PurchaseRequest
+from approvals.rules import Outcome, Purchase
 from companies.models import Company, Contact, ContactAssignment
 from config.admin import AnswerForm, Panel, ReadOnlyAdmin, badge, extend
 from config.admin.base import ON_PAGE
 from config.money import readable
 
 SHOWN = 50
+OUTCOMES = {
+    Outcome.ALLOWED: gettext_lazy("Allowed"),
+    Outcome.APPROVAL_REQUIRED: gettext_lazy("Needs approval"),
+    Outcome.BLOCKED: gettext_lazy("Blocked"),
+}
 
 
 class DecideForm(AnswerForm):
@@ -46,7 +51,11 @@ def reasons_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any
     }
     names = {pk: str(person) for pk, person in Contact.objects.in_bulk(people).items()}
     frozen = Purchase(amount=purchase.amount, currency=purchase.currency)
-    return {"decision": in_words(kept, frozen, names), "hash": purchase.snapshot_hash}
+    return {
+        "decision": in_words(kept, frozen, names),
+        "outcome": OUTCOMES[kept["outcome"]],
+        "hash": purchase.snapshot_hash,
+    }
 
 
 def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
@@ -54,8 +63,12 @@ def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
     steps = purchase.steps.with_agreed().select_related("company").order_by("position")
     roles = dict(ContactAssignment.Role.choices)
     steps = list(steps)
+    groups = ApprovalGroup.objects.in_bulk(
+        {pk for step in steps for pk in step.approval_groups}
+    )
     for step in steps:
-        step.roles_text = ", ".join(str(roles[role]) for role in step.roles)
+        names = [str(groups.get(pk, pk)) for pk in step.approval_groups]
+        step.by = ", ".join(names or [str(roles[role]) for role in step.roles])
     decisions = purchase.decisions.select_related("contact", "staff", "step")
     return {
         "steps": steps,

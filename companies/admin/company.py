@@ -191,7 +191,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         return {
             "way": way,
             "effective": Status(worst.status),
-            "because": worst if worst.pk != obj.pk else None,
+            "because": worst if worst.status != obj.status else None,
             "duplicates": services.possible_duplicates(obj),
             "inherited_people": people.select_related("contact", "company")[:AT_ONCE],
             "shared_places": places.select_related("company")[:AT_ONCE],

@@ -13,6 +13,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.errors import DomainError, StaleVersion
 
+from .display import link
+
 SEEN = "seen_version"
 
 
@@ -57,7 +59,7 @@ class KonzernForm(forms.ModelForm):
         self.initial[SEEN] = self.instance.version
         for name in self.fixed:
             if name in self.fields:
-                self.fields[name].widget = FixedText(str(getattr(self.instance, name)))
+                self.fields[name].widget = FixedText(link(getattr(self.instance, name)))
                 self.fields[name].disabled = True
 
     @cached_property

@@ -1,0 +1,195 @@
+"""Every list and every form of the console: constant queries, no long select boxes."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from companies.models import (
+    Company,
+    CompanyLink,
+    Contact,
+    ContactAssignment,
+    Location,
+)
+from groups.models import CustomerGroup, GroupMember, GroupPropagation
+from integrations.models import ApiClient, Event
+from tests.approvals.makers import make_approval_group, person, submit
+from tests.factories import (
+    make_assignment,
+    make_client,
+    make_company,
+    make_contact,
+    make_link,
+    make_location,
+    make_user,
+    numbers,
+)
+from tests.staff import page_of, staff, superuser
+
+pytestmark = pytest.mark.django_db
+
+
+def make_custom_group() -> CustomerGroup:
+    company = make_company()
+    group = CustomerGroup.objects.create(name=f"G {next(numbers)}", company=company)
+    contact = make_assignment(company=company).contact
+    GroupMember.objects.create(group=group, contact=contact)
+    return group
+
+
+def make_request() -> PurchaseRequest:
+    company = make_company()
+    person(company, "ADMIN")
+    return submit(company, person(company, "REQUESTER"))
+
+
+def make_purchase_limit() -> PurchaseLimit:
+    company = make_company()
+    contact = make_assignment(company=company).contact
+    return PurchaseLimit.objects.create(
+        company=company,
+        amount=Decimal(5),
+        currency="EUR",
+        binds="CONTACT",
+        contact=contact,
+    )
+
+
+def make_group_of_approvers() -> ApprovalGroup:
+    company = make_company()
+    return make_approval_group(company=company, members=[person(company, "ADMIN")])
+
+
+MAKERS: dict[type, Callable] = {
+    Company: make_company,
+    Contact: lambda: make_assignment().contact,
+    ContactAssignment: make_assignment,
+    Location: make_location,
+    CompanyLink: make_link,
+    CustomerGroup: make_custom_group,
+    GroupPropagation: lambda: GroupPropagation.objects.create(company=make_company()),
+    PurchaseLimit: make_purchase_limit,
+    ApprovalGroup: make_group_of_approvers,
+    PurchaseRequest: make_request,
+    ApiClient: lambda: make_client(hierarchies=(make_company(),)),
+    Event: make_company,
+    Group: lambda: Group.objects.create(name=f"role {next(numbers)}"),
+}
+# session, user, number of rows, rows
+LIST_QUERIES = 4
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_a_list_costs_the_same_queries_with_five_and_with_25_rows(
+    model, django_assert_num_queries
+):
+    # given
+    client = superuser()
+    made = [MAKERS[model]() for _ in range(5)]
+    url = page_of(model.objects.first(), "changelist")
+    client.get(url)
+
+    # then
+    with django_assert_num_queries(LIST_QUERIES):
+        assert client.get(url).status_code == 200
+    made += [MAKERS[model]() for _ in range(20)]
+    with django_assert_num_queries(LIST_QUERIES):
+        response = client.get(url)
+    assert len(response.context_data["cl"].result_list) >= 25
+
+
+def test_the_list_of_staff_costs_the_same_queries(django_assert_num_queries):
+    # given
+    client = superuser()
+    client.get("/admin/auth/user/")
+    for _ in range(25):
+        make_user()
+
+    # then: one more for the roles to filter by
+    with django_assert_num_queries(LIST_QUERIES + 1):
+        assert client.get("/admin/auth/user/").status_code == 200
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_a_list_can_be_searched_and_opened(model):
+    # given
+    client = superuser()
+    MAKERS[model]()
+    made = model.objects.first()
+
+    # when
+    listed = page_of(made, "changelist")
+    answers = [client.get(f"{listed}?q=zzz%20%27%25"), client.get(page_of(made))]
+
+    # then
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert list(answers[0].context_data["cl"].result_list) == []
+
+
+@pytest.mark.parametrize("page", ["changelist", "add", "change"])
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_no_page_carries_a_select_box_of_all_companies_or_people(model, page):
+    # given
+    client = superuser()
+    MAKERS[model]()
+    for number in range(8):
+        contact = make_contact(last_name=f"Listed{number}")
+        make_company(name=f"Listed{number}")
+        make_assignment(contact=contact, company=make_company())
+
+    # when
+    response = client.get(page_of(model.objects.first(), page))
+
+    # then
+    boxes = re.findall(r"<select.*?</select>", response.content.decode(), re.DOTALL)
+    for box in boxes:
+        assert "Listed" not in box
+        assert box.count("<option") <= 300
+
+
+def test_every_page_of_ours_is_tested_here():
+    # given
+    apps = {"companies", "groups", "approvals", "integrations"}
+
+    # when
+    registered = {m for m in admin.site._registry if m._meta.app_label in apps}
+
+    # then
+    assert registered == {m for m in MAKERS if m._meta.app_label in apps}
+
+
+def test_nobody_has_a_page_to_edit_history_decisions_events_or_tokens():
+    # given
+    client = superuser()
+    event = make_company() and Event.objects.first()
+    request = make_request()
+
+    # then
+    labels = {model._meta.label for model in admin.site._registry}
+    assert not {label for label in labels if "Historical" in label}
+    assert not labels & {"approvals.Decision", "approvals.RequestHistory"}
+    assert not {label for label in labels if label.startswith("oauth2_provider.")}
+    for row in (event, request):
+        assert client.post(page_of(row), {"_save": "1"}).status_code == 403
+        assert client.post(page_of(row, "delete"), {"post": "yes"}).status_code == 403
+        assert client.get(page_of(row, "add")).status_code == 403
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_staff_without_rights_see_no_page(model):
+    # given
+    MAKERS[model]()
+    row = model.objects.first()
+
+    # when
+    client = staff()
+
+    # then
+    pages = ("changelist", "change", "add", "delete")
+    codes = {client.get(page_of(row, page)).status_code for page in pages}
+    assert codes == {403}
