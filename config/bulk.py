@@ -57,7 +57,7 @@ def copy_rows(
             marks = ", ".join(["%s"] * len(fields))
             cursor.executemany(
                 f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
-                converted,
+                converted,  # type: ignore[arg-type]
             )
 
 

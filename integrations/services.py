@@ -53,12 +53,11 @@ def record_events(
         subjects.values(company).annotate(_n=Count("pk")).values_list(company, "_n"),
         on_conflict=COUNT_ON.format(added="excluded.last"),
     )
-    of_company = {"partition_by": company}
     counter = EventCounter.objects.filter(stream=OuterRef(company))
     number = (
         Subquery(counter.values("last"))
-        - Window(Count("*"), **of_company)
-        + Window(RowNumber(), order_by="pk", **of_company)
+        - Window(Count("*"), partition_by=company)
+        + Window(RowNumber(), partition_by=company, order_by="pk")
     )
     insert_select(
         Event,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -75,7 +76,7 @@ def import_companies(
         plan = _plan(reading)
         try:
             _apply(plan, actor)
-        except (DomainError, IntegrityError) as error:
+        except (DomainError, ValidationError, IntegrityError) as error:
             raise ImportRefused([_late_fault(error, files)]) from error
     return _result(plan)
 
@@ -123,12 +124,12 @@ def _load_locations(locations: Sequence[Location], ids: range, actor: Actor) -> 
     record_events("location.created", loaded)
 
 
-def _late_fault(error: DomainError | IntegrityError, files: Sequence[Path]) -> Fault:
+def _late_fault(error: Exception, files: Sequence[Path]) -> Fault:
     """What nobody could know when planning: what others store at the same moment."""
     names = ", ".join(path.name for path in files)
     if isinstance(error, DomainError):
         return Fault(names, error.code, error.message)
-    if not is_unique_violation(error):
+    if isinstance(error, IntegrityError) and not is_unique_violation(error):
         raise error
     message = _("Somebody else has stored one of these codes or numbers meanwhile.")
     return Fault(names, "changed_meanwhile", message)

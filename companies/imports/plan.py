@@ -6,7 +6,6 @@ from itertools import batched
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -215,11 +214,13 @@ def _coded(keys: Collection[str]) -> Iterator[Company]:
 
 def _parents(stored: dict[str, Company]) -> dict[str, str | None]:
     """Per key the parent's key, for these companies and all above them."""
-    rows: QuerySet = Company.objects.order_by()
     placed: dict[int, tuple[str, int | None]] = {}
     for batch in batched((company.pk for company in stored.values()), BATCH):
-        above = rows.above_any(batch).values_list("pk", "code", "parent_id")
-        placed |= {pk: (code.lower(), parent) for pk, code, parent in above}
+        above = Company.objects.above_any(batch).order_by()
+        placed |= {
+            pk: (code.lower(), parent)
+            for pk, code, parent in above.values_list("pk", "code", "parent_id")
+        }
     return {
         key: None if parent is None else placed[parent][0]
         for key, parent in placed.values()

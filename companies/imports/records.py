@@ -161,7 +161,7 @@ class Reading:
         """A second record of a code is well if it says the same as the first."""
         if {**second.record.values, "code": ""} == {**first.record.values, "code": ""}:
             return
-        place = first.record.number
+        place = str(first.record.number)
         if first.record.file != second.record.file:
             place = f"{place} of {first.record.file}"
         if first.parent != second.parent:

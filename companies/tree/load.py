@@ -8,6 +8,7 @@ from bisect import bisect
 from collections.abc import Iterable, Sequence
 from itertools import batched, groupby
 from operator import attrgetter
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -103,7 +104,7 @@ def _from_the_top(new: Sequence[Company]) -> list[Company]:
 
 def _lock_places(new: Sequence[Company]) -> dict[int, Company]:
     """The stored parents, with their hierarchies locked until the end."""
-    wanted = {company.parent_id for company in new} - {None}
+    wanted = {c.parent_id for c in new if c.parent_id is not None}
     places: dict[int, Company] = {}
     for batch in batched(sorted(wanted), BATCH):
         places |= Company.objects.in_bulk(batch)
@@ -141,7 +142,7 @@ def _allocate_ids(count: int) -> range:
     return range(first, first + count)
 
 
-def _number(ordered: Sequence[Company], places: dict[int, Company]) -> None:
+def _number(ordered: Sequence[Any], places: dict[int, Any]) -> None:
     """Give each new company its numbers, parents first; make room in stored ones."""
     sizes = {id(company): 1 for company in ordered}
     for company in reversed(ordered):
@@ -172,7 +173,7 @@ def _number(ordered: Sequence[Company], places: dict[int, Company]) -> None:
             free[company.parent_id] = company.rght + 1
 
 
-def _make_room(widths: dict[int, int], places: dict[int, Company]) -> dict[int, int]:
+def _make_room(widths: dict[int, int], places: dict[int, Any]) -> dict[int, int]:
     """Widen stored companies for what comes below them; the first free number of each.
 
     Whatever is not left of a widened company's end moves to the right.
@@ -181,7 +182,8 @@ def _make_room(widths: dict[int, int], places: dict[int, Company]) -> dict[int, 
     shifted: list[tuple[int, int, int]] = []
     by_end = sorted(widths, key=lambda pk: (places[pk].tree_id, places[pk].rght))
     for head, pks in groupby(by_end, key=lambda pk: places[pk].tree_id):
-        ends, totals = [], [0]
+        ends: list[int] = []
+        totals = [0]
         for pk in pks:
             free[pk] = places[pk].rght + totals[-1]
             ends.append(places[pk].rght)

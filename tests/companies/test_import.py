@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from companies.imports import ImportRefused, ImportResult, import_companies
+from companies.imports.plan import Plan, Planner
 from companies.models import Company, Location
 from companies.tree.check import find_tree_faults
 from config.actors import SYSTEM
@@ -448,6 +449,22 @@ def test_the_command_names_a_hundred_faults_and_counts_the_rest(file):
     sentences = str(refusal.value).splitlines()
     assert len(sentences) == 100 + 2
     assert sentences[-2:] == ["and 3 more", "Nothing was stored."]
+
+
+def test_a_code_that_others_take_meanwhile_refuses_the_import(file, monkeypatch):
+    # given somebody who changes a code between plan and load, without the gate
+    other = make_company(code="other")
+
+    def plan_and_lose(planner: Planner) -> Plan:
+        plan = make_plan(planner)
+        Company.objects.filter(pk=other.pk).update(code="NEW")
+        return plan
+
+    make_plan = Planner.plan
+    monkeypatch.setattr(Planner, "plan", plan_and_lose)
+    # then
+    faults = faults_of(file("code,name", "new,New"))
+    assert faults == [(None, None, "changed_meanwhile")]
 
 
 @pytest.mark.django_db(transaction=True)
