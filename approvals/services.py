@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +45,7 @@ from .rules import Decision as Answer
 from .situation import (
     in_locked_hierarchy,
     lock_path,
+    lock_person,
     read_path,
     read_people,
     read_situation,
@@ -58,11 +59,10 @@ STAFF = Through(kind="staff", id=0, company=0, company_name="")
 
 
 def check_purchase(
-    *, company: Company | int, requester: Contact | int, money: Money
+    *, company: Company | int, requester: Contact, money: Money
 ) -> Answer:
     """May this person buy this, and if somebody has to agree, who could? No effects."""
-    path = read_path(_pk(company))
-    return _answer(path, _pk(requester), money)
+    return _answer(read_path(_pk(company)), requester, money)
 
 
 def submit_request(
@@ -118,7 +118,8 @@ def _submit(
     request: PurchaseRequest, places: dict[str, int | None], *, actor: Actor
 ) -> tuple[Answer, PurchaseRequest | None]:
     path = lock_path(request.company_id)
-    answer = _answer(path, request.requester_id, request.money, lock=True)
+    person = lock_person(request.requester_id)
+    answer = _answer(path, person, request.money)
     if answer.outcome == Outcome.BLOCKED:
         return answer, None
     _set_locations(request, places)
@@ -296,16 +297,16 @@ def _open_approval_step(request: PurchaseRequest) -> ApprovalStep | None:
     return request.steps.open().order_by("position").first()
 
 
-def _answer(path: Path, requester: int, money: Money, *, lock: bool = False) -> Answer:
+def _answer(path: Path, requester: Contact, money: Money) -> Answer:
     """The rules' answer, with the people who could act in each step."""
-    situation = read_situation(path, requester, lock=lock)
+    situation = read_situation(path, requester)
     answer = decide(Purchase(amount=money.amount, currency=money.currency), situation)
     if not answer.steps:
         return answer
     people = read_people(path, {role for step in answer.steps for role in step.roles})
     return answer.naming(
         with_approvers(
-            step, path, people.holdings, people.memberships, without={requester}
+            step, path, people.holdings, people.memberships, without={requester.pk}
         )
         for step in answer.steps
     )
@@ -323,8 +324,7 @@ def _lock_pending(request: PurchaseRequest, expected_version: int) -> PurchaseRe
 
 def _lock_person(contact: int) -> None:
     """Whoever ends a right of a person locks the person's row: they wait for us."""
-    person = locked(Contact.objects.filter(pk=contact, is_active=True))
-    if not list(person.values_list("pk")):
+    if not lock_person(contact).is_active:
         raise NotEligible(contact=contact)
 
 
@@ -342,15 +342,19 @@ def _set_status(
         values["decided_at"] = now
     if status == Status.APPROVED:
         values["expires_at"] = now + timedelta(days=settings.PURCHASE_APPROVED_DAYS)
-    as_read = PurchaseRequest.objects.filter(
-        pk=request.pk, status=request.status, version=request.version
-    )
-    if not as_read.update(version=F("version") + 1, **values):
+    if not _as_read(request).update(version=F("version") + 1, **values):
         raise RequestNotPending(request=request.pk)
     request.version += 1
     for name, value in values.items():
         setattr(request, name, value)
     _tell(request, change, actor, comment)
+
+
+def _as_read(request: PurchaseRequest) -> QuerySet[PurchaseRequest]:
+    """The row, if it still is what was decided on."""
+    return PurchaseRequest.objects.filter(
+        pk=request.pk, status=request.status, version=request.version
+    )
 
 
 def _tell(

@@ -99,15 +99,15 @@ def lock_path(company: int) -> Path:
     return path
 
 
-def read_situation(path: Path, contact: int, *, lock: bool = False) -> Situation:
-    """Person, roles and limits for a purchase of the last company of the path.
+def lock_person(contact: int) -> Contact:
+    """The person, of whom until the end nobody takes a right or deactivates them."""
+    return locked(Contact.objects.filter(pk=contact)).get()
 
-    `lock`: until the end nobody takes a role from the person or deactivates them.
-    """
-    people = Contact.objects.filter(pk=contact)
-    person = (locked(people) if lock else people).get()
+
+def read_situation(path: Path, person: Contact) -> Situation:
+    """Roles and limits for a purchase of the last company of the path by a person."""
     company = path[-1].id
-    assignments = ContactAssignment.objects.in_force().filter(contact=contact)
+    assignments = ContactAssignment.objects.in_force().filter(contact=person)
     names = {on_path.id: on_path.name for on_path in path}
     limits = tuple(
         LimitState(

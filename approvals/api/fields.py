@@ -10,8 +10,6 @@ from rest_framework import serializers
 from companies.models import Contact
 from config.money import AMOUNT
 
-MOST_MEMBERS = 1000
-
 
 @extend_schema_field({"type": ["string", "null"], "example": "1250.00"})
 class AmountTextField(serializers.Field):
@@ -36,7 +34,6 @@ class VisibleContactsField(serializers.Field):
 
     default_error_messages = {
         "not_a_list": "Give a list of ids.",
-        "max_length": f"At most {MOST_MEMBERS}.",
         "does_not_exist": "There is no such object.",
     }
 
@@ -46,8 +43,6 @@ class VisibleContactsField(serializers.Field):
         )
         if not numbers:
             self.fail("not_a_list")
-        if len(data) > MOST_MEMBERS:
-            self.fail("max_length")
         possible = [pk for pk in data if 0 < pk < 2**63]
         client = self.context["request"].auth.application
         seen = set(

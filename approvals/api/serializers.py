@@ -87,7 +87,7 @@ class EffectiveLimitSerializer(serializers.Serializer):
 class ApprovalGroupSerializer(CleanModelSerializer):
     """People who may approve. `members` is the whole list: who is missing leaves."""
 
-    members = VisibleContactsField(required=False, default=list)
+    members = VisibleContactsField(required=False, default=())
 
     class Meta:
         model = ApprovalGroup

@@ -96,7 +96,9 @@ class EffectiveLimitViewSet(ClientViewSet):
     def limits(self, request: Request, pk: str) -> Response:
         self.check_visible()
         rows = PurchaseLimit.objects.binding(int(pk))
-        return self.page(rows, EFFECTIVE_LIMIT, default=("depth",))
+        return self.page(
+            rows, EFFECTIVE_LIMIT, default=("depth",), allowed={"depth": "depth"}
+        )
 
 
 class ApprovalGroupViewSet(

@@ -223,7 +223,7 @@ class PurchaseLimit(Recorded):
         super().save(**kwargs)
 
     def _wrong_roles(self) -> ValidationError | None:
-        if not isinstance(self.roles, list) or set(self.roles) - set(Role.values):
+        if not are_roles(self.roles):
             return ValidationError(
                 _("Give a list of ADMIN, BUYER and REQUESTER."), code="unknown_role"
             )
@@ -235,13 +235,16 @@ class PurchaseLimit(Recorded):
         return None
 
 
+def are_roles(value: Any) -> bool:
+    """Whether it is a list of roles, and of nothing else."""
+    return isinstance(value, list) and all(role in Role.values for role in value)
+
+
 def in_order(roles: Any) -> Any:
-    """Known roles in one order, each once: two equal limits look equal."""
-    try:
-        known = set(Role.values) >= set(roles)
-    except TypeError:
-        return roles  # no list of texts: clean() says so
-    return [str(role) for role in Role if role in roles] if known else roles
+    """Roles in one order, each once: two equal limits look equal."""
+    if not are_roles(roles):
+        return roles  # clean() says what is wrong
+    return [str(role) for role in Role if role in roles]
 
 
 def works_in_hierarchy(contact_id: int, company_id: int) -> bool:

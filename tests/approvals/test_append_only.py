@@ -1,0 +1,170 @@
+"""The database itself keeps what was asked for and decided, whoever writes."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from approvals import services
+from approvals.models import Decision, PurchaseRequest, RequestHistory
+from tests.approvals.makers import acting, make_world, submit
+
+pytestmark = pytest.mark.django_db
+
+MOVES = {
+    "PENDING": {"APPROVED", "DECLINED", "WITHDRAWN", "EXPIRED"},
+    "APPROVED": {"ORDERED", "CANCELLED", "EXPIRED"},
+    "DECLINED": set(),
+    "WITHDRAWN": set(),
+    "EXPIRED": set(),
+    "ORDERED": set(),
+    "CANCELLED": set(),
+}
+WAYS = {
+    "PENDING": [],
+    "APPROVED": ["APPROVED"],
+    "DECLINED": ["DECLINED"],
+    "WITHDRAWN": ["WITHDRAWN"],
+    "EXPIRED": ["EXPIRED"],
+    "ORDERED": ["APPROVED", "ORDERED"],
+    "CANCELLED": ["APPROVED", "CANCELLED"],
+}
+
+
+def write(sql: str, *values: object) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def decided() -> PurchaseRequest:
+    world = make_world()
+    request = submit(world.sub, world.requester, note="Soon, please")
+    return services.approve_request(
+        request, actor=acting(world.admin), expected_version=1, comment="Fine"
+    )
+
+
+@pytest.mark.parametrize("old", MOVES)
+@pytest.mark.parametrize("new", MOVES)
+def test_a_status_moves_along_its_ways_only(old: str, new: str) -> None:
+    world = make_world()
+    request = submit(world.sub, world.requester)
+    rows = PurchaseRequest.objects.filter(pk=request.pk)
+    for status in WAYS[old]:
+        rows.update(status=status)
+
+    def move() -> None:
+        with transaction.atomic():
+            rows.update(status=new)
+
+    if new in MOVES[old] | {old}:
+        move()
+        assert rows.get().status == new
+    else:
+        with pytest.raises(DatabaseError):
+            move()
+        assert rows.get().status == old
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "amount",
+        "company_id",
+        "currency",
+        "items",
+        "kind",
+        "reference",
+        "requester_id",
+        "snapshot",
+        "snapshot_hash",
+    ],
+)
+def test_what_was_asked_for_stays(column: str) -> None:
+    world = make_world()
+    request = submit(world.sub, world.requester)
+    other = {
+        "amount": 1,
+        "company_id": world.head.pk,
+        "currency": "USD",
+        "items": '[{"name": "x"}]',
+        "kind": "ORDER",
+        "reference": "another",
+        "requester_id": world.admin.pk,
+        "snapshot": "{}",
+        "snapshot_hash": "0" * 64,
+    }[column]
+
+    with pytest.raises(DatabaseError):
+        write(
+            f"UPDATE approvals_purchaserequest SET {column} = %s WHERE id = %s",
+            other,
+            request.pk,
+        )
+
+    stored = PurchaseRequest.objects.get(pk=request.pk)
+    assert stored.snapshot_hash == request.snapshot_hash
+    assert stored.snapshot == request.snapshot
+    assert (stored.amount, stored.reference) == (request.amount, request.reference)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE approvals_decision SET verdict = 'DECLINE'",
+        "UPDATE approvals_decision SET contact_id = NULL",
+        "UPDATE approvals_decision SET comment = 'Not fine'",
+        "UPDATE approvals_requesthistory SET status = 'DECLINED'",
+        "UPDATE approvals_requesthistory SET actor = 'system'",
+        "UPDATE approvals_requesthistory SET comment = 'Not fine' WHERE version = 2",
+        "UPDATE approvals_approvalstep SET quorum = 9",
+        "UPDATE approvals_approvalstep SET roles = '[]'",
+        "UPDATE approvals_purchaserequest SET note = 'Never'",
+        "DELETE FROM approvals_decision",
+        "DELETE FROM approvals_requesthistory",
+        "DELETE FROM approvals_approvalstep",
+        "DELETE FROM approvals_purchaserequest",
+    ],
+)
+def test_what_was_decided_stays(statement: str) -> None:
+    request = decided()
+
+    with pytest.raises(DatabaseError):
+        write(statement)
+
+    assert Decision.objects.get().verdict == "APPROVE"
+    assert Decision.objects.get().comment == "Fine"
+    assert [e.status for e in RequestHistory.objects.all()] == ["PENDING", "APPROVED"]
+    assert request.steps.get().quorum == 1
+    assert PurchaseRequest.objects.get().note == "Soon, please"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE approvals_decision SET comment = ''",
+        "UPDATE approvals_requesthistory SET comment = ''",
+        "UPDATE approvals_purchaserequest SET note = ''",
+    ],
+)
+def test_free_text_can_be_emptied_for_an_erasure(statement: str) -> None:
+    decided()
+
+    write(statement)
+
+    texts = [
+        [d.comment for d in Decision.objects.all()],
+        [e.comment for e in RequestHistory.objects.all() if e.version == 2],
+        [r.note for r in PurchaseRequest.objects.all()],
+    ]
+    assert [""] in texts
+
+
+def test_a_request_starts_pending_or_approved() -> None:
+    world = make_world()
+    request = submit(world.sub, world.requester)
+    copy = PurchaseRequest.objects.get(pk=request.pk)
+    copy.pk, copy.reference, copy.status = None, "other", "ORDERED"
+
+    with pytest.raises(DatabaseError), transaction.atomic():
+        copy.save(force_insert=True)
+
+    assert PurchaseRequest.objects.count() == 1
