@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from config.clean import constrained_fields
 from config.errors import DomainError, StaleVersion
 
 from .display import link
@@ -77,6 +78,22 @@ class KonzernForm(forms.ModelForm):
                 self._refuse(as_validation_error(StaleVersion(version=stored)))
         return cleaned
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Without the fields beside those of the form that a constraint compares.
+
+        Django would skip the constraint, and the database would be the first to refuse.
+        """
+        excluded, instance = super()._get_validation_exclusions(), self.instance
+        derived = getattr(instance, "DERIVED", {}).items()
+        sound = {name for name in self.fields if name not in self._errors}
+        sound |= {made for made, source in derived if source in sound}
+        for _model, constraints in instance.get_constraints():
+            for constraint in constraints:
+                names = constrained_fields(constraint)
+                if names & sound and not names & set(self._errors):
+                    excluded -= {n for n in names if _is_given(instance, n)}
+        return excluded
+
     def _refuse(self, error: ValidationError) -> None:
         if not hasattr(error, "error_dict"):
             self.add_error(None, error)
@@ -84,6 +101,10 @@ class KonzernForm(forms.ModelForm):
         for name, errors in error.error_dict.items():
             shown = name if name in self.fields else None
             self.add_error(None if name == NON_FIELD_ERRORS else shown, errors)
+
+
+def _is_given(instance: models.Model, name: str) -> bool:
+    return instance.serializable_value(name) is not None
 
 
 class AutocompleteField(forms.ModelChoiceField):
