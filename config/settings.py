@@ -105,7 +105,7 @@ LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Without `collectstatic` (tests, somebody's own machine) files are found where they are.
+# Without `collectstatic` (tests, development) files are found where they are.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 
 MAILERS = {

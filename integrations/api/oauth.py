@@ -11,6 +11,8 @@ GRANT = "client_credentials"
 class TokenView(views.TokenView):
     """Gives a bearer token of 15 minutes for scopes that the client is allowed."""
 
+    http_method_names = ["post"]
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         grants = request.POST.getlist("grant_type")
         if len(grants) != 1:
@@ -22,6 +24,8 @@ class TokenView(views.TokenView):
 
 class RevokeTokenView(views.RevokeTokenView):
     """Ends a token of the calling client at once (RFC 7009)."""
+
+    http_method_names = ["post"]
 
 
 def _error(code: str, description: str) -> JsonResponse:

@@ -11,7 +11,7 @@ SCOPES = "companies:read companies:write companies:move contacts:read contacts:w
 
 @pytest.fixture
 def call_as() -> Callable[..., APIClient]:
-    """An HTTP client with a token of the API client; a crash is a 500, as for others."""
+    """An HTTP client with a token of the API client; a crash is a 500."""
 
     def make(client: ApiClient, *, scopes: str | None = None) -> APIClient:
         http = APIClient(raise_request_exception=False)

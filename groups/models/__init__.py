@@ -1,0 +1,16 @@
+"""Who gets which prices: customer groups, their members, and how far they reach."""
+
+from .group import AUTOMATIC, CustomerGroup, CustomerGroupQuerySet, Kind
+from .member import GroupMember
+from .propagation import GroupPropagation, GroupPropagationQuerySet, Mode
+
+__all__ = [
+    "AUTOMATIC",
+    "CustomerGroup",
+    "CustomerGroupQuerySet",
+    "GroupMember",
+    "GroupPropagation",
+    "GroupPropagationQuerySet",
+    "Kind",
+    "Mode",
+]

@@ -1,0 +1,27 @@
+"""Reactions of this app to events in `companies`, which knows nothing of groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from companies.models import Company
+from companies.signals import companies_loaded
+
+from . import services
+
+
+@receiver(post_save, sender=Company, dispatch_uid="groups.company_saved")
+def company_saved(
+    sender: type[Company], instance: Company, created: bool, raw: bool, **kwargs: Any
+) -> None:
+    if created and not raw:
+        services.create_automatic_groups([instance.pk])
+
+
+@receiver(companies_loaded, dispatch_uid="groups.companies_loaded")
+def create_groups_after_load(
+    sender: type[Company], company_ids: Sequence[int], **kwargs: Any
+) -> None:
+    services.create_automatic_groups(company_ids)
