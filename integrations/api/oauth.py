@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from oauth2_provider import views
 
@@ -19,7 +20,10 @@ class TokenView(views.TokenView):
             return _error("invalid_request", "Send grant_type once, as a form.")
         if grants != [GRANT]:
             return _error("unsupported_grant_type", f"Only {GRANT} is supported.")
-        return super().post(request, *args, **kwargs)
+        try:
+            return super().post(request, *args, **kwargs)
+        except DataError:  # PostgreSQL takes no NUL: no client can be called so
+            return _error("invalid_client", "There is no such client.", status=401)
 
 
 class RevokeTokenView(views.RevokeTokenView):
@@ -28,6 +32,10 @@ class RevokeTokenView(views.RevokeTokenView):
     http_method_names = ["post"]
 
 
-def _error(code: str, description: str) -> JsonResponse:
+def _error(code: str, description: str, *, status: int = 400) -> JsonResponse:
+    """An error of the token endpoint (RFC 6749, section 5.2)."""
     body = {"error": code, "error_description": description}
-    return JsonResponse(body, status=400, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="konzern"'
+    return JsonResponse(body, status=status, headers=headers)
