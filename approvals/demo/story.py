@@ -1,0 +1,187 @@
+"""What the demo tells: real companies, invented people, purchases in several states.
+
+Each step looks for what an earlier run made, so that telling it twice changes nothing.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils.crypto import salted_hmac
+
+from approvals import membership, services
+from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from companies.imports import import_companies
+from companies.models import Company, Contact, ContactAssignment
+from config.actors import SYSTEM, Actor
+from config.money import Money
+from integrations.clients import create_api_client
+from integrations.models import ApiClient
+
+DATA = Path(__file__).parent / "data"
+GROUP = "NIC-1275216"  # American Express Company: 399 companies on 14 levels
+STAFF = "demo"
+PASSWORD = "konzern-demo"  # noqa: S105  (of a demo that refuses to run in production)
+CLIENT = "demo shop"
+SCOPES = " ".join(settings.OAUTH2_PROVIDER["SCOPES"])
+CURRENCY = "USD"
+
+Role = ContactAssignment.Role
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What lets a person and a machine in."""
+
+    client_id: str
+    client_secret: str
+    username: str = STAFF
+    password: str = PASSWORD
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays: the head company, one subsidiary, and its people."""
+
+    head: Company
+    subsidiary: Company
+    admin: Contact
+    buyer: Contact
+    requester: Contact
+    approver: Contact
+
+
+def tell() -> tuple[Cast, Credentials]:
+    """Make all of the demo, or what is missing of it."""
+    load_companies()
+    credentials = let_in()
+    cast = engage_people()
+    set_limits(cast)
+    name_approvers(cast)
+    buy(cast, credentials)
+    return cast, credentials
+
+
+def load_companies() -> None:
+    if not Company.objects.with_code(GROUP).exists():
+        import_companies(
+            [DATA / "starter_companies.csv", DATA / "american_express.csv"],
+            locations=[DATA / "starter_locations.csv"],
+            actor=SYSTEM,
+        )
+
+
+def let_in() -> Credentials:
+    """A staff user and an API client; the secret is the same in every run.
+
+    It is made of this installation's secret key, so that nothing has to keep it.
+    """
+    if not User.objects.filter(username=STAFF).exists():
+        User.objects.create_superuser(STAFF, "demo@example.com", PASSWORD)
+    digest = salted_hmac("konzern demo", CLIENT, algorithm="sha256").digest()
+    secret = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    client = ApiClient.objects.filter(name=CLIENT).first()
+    if client is None:
+        client, _unused = create_api_client(
+            CLIENT, scopes=SCOPES, sees_all_hierarchies=True
+        )
+        client.client_id = hashlib.sha256(CLIENT.encode()).hexdigest()[:20]
+        client.client_secret = secret
+        client.save()
+    return Credentials(client.client_id, secret)
+
+
+def engage_people() -> Cast:
+    head = Company.objects.with_code(GROUP).get()
+    children = Company.objects.filter(parent=head).with_place()
+    subsidiary = children.order_by("-descendants_count", "id")[0]
+    people = {
+        "admin": ("Ada", "Example", head, Role.ADMIN, True),
+        "approver": ("Grace", "Sample", head, "", False),
+        "buyer": ("Ben", "Invented", subsidiary, Role.BUYER, True),
+        "requester": ("Rita", "Madeup", subsidiary, Role.REQUESTER, False),
+    }
+    found = {name: _person(*person) for name, person in people.items()}
+    return Cast(head=head, subsidiary=subsidiary, **found)
+
+
+def _person(
+    first: str, last: str, company: Company, role: str, covers_subsidiaries: bool
+) -> Contact:
+    email = f"{first}.{last}@example.com".lower()
+    contact = Contact.objects.with_email(email).first()
+    if contact is None:
+        contact = Contact(email=email, first_name=first, last_name=last, language="en")
+        contact.by(SYSTEM, "demo").full_clean()
+        contact.save()
+        assignment = ContactAssignment(
+            contact=contact,
+            company=company,
+            role=role,
+            covers_subsidiaries=covers_subsidiaries,
+        )
+        assignment.by(SYSTEM, "demo").full_clean()
+        assignment.save()
+    return contact
+
+
+def set_limits(cast: Cast) -> None:
+    """50,000 for everybody in the group; 5,000 in one subsidiary."""
+    for company, amount in ((cast.head, "50000"), (cast.subsidiary, "5000")):
+        if not PurchaseLimit.objects.filter(company=company).exists():
+            money = Money.parse(amount, CURRENCY)
+            limit = PurchaseLimit(
+                company=company, amount=money.amount, currency=money.currency
+            )
+            limit.by(SYSTEM, "demo").full_clean()
+            limit.save()
+
+
+def name_approvers(cast: Cast) -> None:
+    if not ApprovalGroup.objects.filter(company=cast.head).exists():
+        membership.create_approval_group(
+            company=cast.head,
+            name="Procurement board",
+            actor=SYSTEM,
+            members=[cast.approver],
+        )
+
+
+def buy(cast: Cast, credentials: Credentials) -> None:
+    """One purchase for each way that it can go."""
+    client = ApiClient.objects.get(client_id=credentials.client_id)
+    purchases: Sequence[tuple[str, Contact, str, str]] = (
+        ("demo-1", cast.buyer, "1200.00", ""),
+        ("demo-2", cast.buyer, "8000.00", ""),
+        ("demo-3", cast.requester, "450.00", "approve"),
+        ("demo-4", cast.requester, "2999.00", "decline"),
+        ("demo-5", cast.requester, "75.50", "withdraw"),
+    )
+    for reference, person, amount, then in purchases:
+        if PurchaseRequest.objects.filter(reference=reference).exists():
+            continue
+        _decision, request = services.submit_request(
+            company=cast.subsidiary,
+            requester=person,
+            kind=PurchaseRequest.Kind.CART,
+            reference=reference,
+            money=Money.parse(amount, CURRENCY),
+            actor=Actor.client(client.pk, contact_id=person.pk),
+        )
+        decide = {
+            "approve": (services.approve_request, cast.approver),
+            "decline": (services.decline_request, cast.approver),
+            "withdraw": (services.withdraw_request, person),
+        }.get(then)
+        if request is not None and decide is not None:
+            service, who = decide
+            service(
+                request,
+                actor=Actor.client(client.pk, contact_id=who.pk),
+                expected_version=request.version,
+                comment="Told by the demo.",
+            )
