@@ -1,0 +1,80 @@
+"""Make the pictures of docs/user-guide.md, from a console that runs on demo data.
+
+    uv run manage.py demo --no-server && uv run manage.py runserver
+    uv run python docs/make_screenshots.py http://127.0.0.1:8000 USER PASSWORD
+
+Needs Chromium (CHROMIUM names another one). Opens the largest hierarchy that it finds.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def main(base: str, user: str, password: str) -> None:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1400, "height": 720})
+        page.goto(f"{base}/admin/")
+        page.get_by_label("Username").fill(user)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/admin/")
+        take_all(page, base)
+        browser.close()
+
+
+def take_all(page: Any, base: str) -> None:
+    companies = f"{base}/admin/companies/company/"
+    page.goto(companies)
+    largest = page.locator("tr:has(.kz-expander)").all()
+    largest.sort(key=lambda row: -int(row.locator("td").last.inner_text()))
+    head = largest[0].locator(".kz-link")
+    company, name = head.get_attribute("href"), head.inner_text()
+    largest[0].locator(".kz-expander").click()
+    page.locator("tbody[data-depth='1']").first.wait_for()
+    largest[0].scroll_into_view_if_needed()
+    shoot(page, "tree")
+
+    child = page.locator("tbody[data-depth='1'] .kz-link").first.get_attribute("href")
+    page.goto(f"{companies}?q={name.split()[0]}&place=subsidiary")
+    shoot(page, "search")
+
+    for tab in ("general", "assignments", "customer_groups", "limits", "history"):
+        page.goto("about:blank")
+        page.goto(f"{base}{company}#{tab}")
+        shoot(page, f"company-{tab.replace('_', '-')}")
+
+    page.goto(f"{base}{child}")
+    page.get_by_role("button", name="Move").click()
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("What would change").wait_for()
+    shoot(page, "move")
+
+    page.goto(f"{base}/admin/approvals/purchaserequest/?status__exact=PENDING")
+    request = page.locator("#result_list tbody a").first
+    shoot(page, "requests")
+    if request.count():
+        url = request.get_attribute("href").split("?")[0]
+        for tab in ("general", "why"):
+            page.goto("about:blank")
+            page.goto(f"{base}{url}#{tab}")
+            shoot(page, f"request-{tab}")
+
+
+def shoot(page: Any, name: str) -> None:
+    page.wait_for_timeout(500)  # fonts and the opening of a tab
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
