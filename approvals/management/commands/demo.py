@@ -56,7 +56,7 @@ class Command(BaseCommand):
         purchase = json.dumps(
             {
                 "company": cast.subsidiary.pk,
-                "contact": cast.buyer.pk,
+                "requester": cast.buyer.pk,
                 "money": {"amount": "7500.00", "currency": story.CURRENCY},
             }
         )
