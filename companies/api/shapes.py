@@ -7,17 +7,13 @@ from typing import Any
 from django.utils import timezone
 
 from companies.models import Company, CompanyQuerySet, Contact, ContactAssignment
-from companies.models.company import STATUS_OF_BADNESS
+from companies.models.company import DEPTH, HEAD, STATUS_OF_BADNESS
 from config.api.rows import Batch, Shape, made, related
 from integrations.models import ApiClient
 
 
 def _company_type(parent: int | None) -> str:
     return "COMPANY" if parent is None else "SUBSIDIARY"
-
-
-def _annotated(rows: CompanyQuerySet) -> CompanyQuerySet:
-    return rows.with_place().with_badness()
 
 
 def _companies(client: ApiClient) -> CompanyQuerySet:
@@ -42,15 +38,15 @@ COMPANY = Shape(
     "id",
     "code",
     "name",
-    annotate=_annotated,
+    annotate=CompanyQuerySet.with_badness,
     expandable={
         "parent": related(_companies, BRIEF_COMPANY, "parent_id"),
-        "head": related(_companies, BRIEF_COMPANY, "head"),
+        "head": related(_companies, BRIEF_COMPANY, HEAD),
     },
     type=made(_company_type, "parent_id"),
     parent="parent_id",
-    head="head",
-    depth="depth",
+    head=HEAD,
+    depth=DEPTH,
     status="status",
     effective_status=made(STATUS_OF_BADNESS.__getitem__, "badness"),
     legal_info=LEGAL_INFO,

@@ -49,6 +49,8 @@ class Status(models.TextChoices):
 
 BADNESS = {status: number for number, status in enumerate(Status)}
 STATUS_OF_BADNESS = [str(status) for status in Status]
+# The columns that say where a company stands, for answers made straight from rows.
+DEPTH, HEAD = "level", "tree_id"
 
 
 class CompanyQuerySet(TreeQuerySet):

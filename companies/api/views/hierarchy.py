@@ -22,6 +22,7 @@ from companies.api.serializers import (
 )
 from companies.api.tree import MOST_NODES, nested_tree
 from companies.models import Company
+from companies.models.company import DEPTH
 from config.api.errors import invalid_parameter
 from config.api.pagination import KeysetPagination
 from integrations.api.viewsets import OutOfSight
@@ -42,8 +43,8 @@ class HierarchyMixin:
     @action(detail=True, parameters=PAGED)
     def ancestors(self, request: Request, pk: str) -> Response:
         rows = self._around(lambda rows: rows.above(int(pk)).exclude(pk=pk))
-        allowed = {"depth": "depth", **self.ordering_fields}
-        return self.page(rows.with_place(), default=["depth"], allowed=allowed)
+        allowed = {"depth": DEPTH, **self.ordering_fields}
+        return self.page(rows, default=["depth"], allowed=allowed)
 
     @extend_schema(
         summary="Companies directly below a company",
