@@ -369,11 +369,11 @@ class TreeModel(Recorded, MPTTModel):
             return None
         if parent is not None:
             self.refuse_parent(parent)
+            if parent.tree_id == node.tree_id and node.lft <= parent.lft <= node.rght:
+                raise WouldCloseCycle(company=self.pk, parent=parent_pk)
             below = model._base_manager.using(using).filter(
                 tree_id=node.tree_id, lft__gte=node.lft, lft__lte=node.rght
             )
-            if below.filter(pk=parent_pk).exists():
-                raise WouldCloseCycle(company=self.pk, parent=parent_pk)
             deepest = below.order_by().aggregate(deepest=Max("level"))["deepest"]
             self._check_depth(parent, height=deepest - node.level)
         model._tree_manager.db_manager(using)._move_node(node, parent)
