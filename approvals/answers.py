@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from config.money import plain, readable
 
-from .rules import Code, Decision, LimitState, Purchase, Step
+from .rules import Code, Decision, LimitState, Purchase, RuleState, Step
 
 
 def answer(decision: Decision, purchase: Purchase) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def in_words(
     return {
         "outcome": kept["outcome"],
         "reasons": [
-            reason | {"message": message(reason["code"], reason["limit"], purchase)}
+            reason | {"message": message(reason, purchase)}
             for reason in kept["reasons"]
         ],
         "considered": kept["considered"],
@@ -61,12 +62,13 @@ def facts(decision: Decision) -> dict[str, Any]:
             {
                 "code": str(reason.code),
                 "limit": reason.limit and limit_facts(reason.limit),
+                "rule": reason.rule and rule_facts(reason.rule),
             }
             for reason in decision.reasons
         ],
         "considered": {
             "limits": [limit_facts(limit) for limit in decision.limits],
-            "rules": [],
+            "rules": [rule_facts(rule) for rule in decision.rules],
             "role": decision.role
             and {
                 "role": decision.role.role,
@@ -85,12 +87,42 @@ def step_facts(step: Step) -> dict[str, Any]:
         "company": step.company,
         "approval_groups": list(step.approval_groups),
         "roles": list(step.roles),
+        "rules": list(step.rules),
         "staff": step.staff,
         "approvers": [
-            {"contact": approver.person.id, "through": str(approver.through)}
+            {
+                "contact": approver.person.id,
+                "through": str(approver.through),
+                "on_behalf_of": instead_of.id
+                if (instead_of := approver.through.instead_of)
+                else None,
+            }
             for approver in step.approvers
         ],
     }
+
+
+def rule_facts(rule: RuleState) -> dict[str, Any]:
+    """A rule that was looked at; `unmet` names the condition it did not match by."""
+    amount = rule.amount_from
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "company": rule.company,
+        "company_name": rule.company_name,
+        "amount_from": None if amount is None else plain(amount, rule.currency),
+        "currency": rule.currency,
+        "roles": list(rule.roles),
+        "kinds": list(rule.kinds),
+        "matched": rule.matched,
+        "unmet": rule.unmet or None,
+    }
+
+
+def effective(limit: LimitState) -> dict[str, Any]:
+    """The limit by itself, with no purchase in mind."""
+    shown = limit_facts(limit)
+    return {name: shown[name] for name in shown if name not in ("applies", "bites")}
 
 
 def limit_facts(limit: LimitState) -> dict[str, Any]:
@@ -104,7 +136,8 @@ def limit_facts(limit: LimitState) -> dict[str, Any]:
         "company_name": limit.company_name,
         "scope": str(limit.scope),
         "period": str(limit.period),
-        "period_start": None,
+        "period_start": limit.period_start and limit.period_start.isoformat(),
+        "period_end": limit.period_end and limit.period_end.isoformat(),
         "amount": money(limit.cap),
         "unlimited": limit.cap is None,
         "used": money(limit.used),
@@ -112,34 +145,70 @@ def limit_facts(limit: LimitState) -> dict[str, Any]:
         "remaining": money(limit.remaining),
         "currency": limit.currency,
         "on_exceed": str(limit.on_exceed),
+        "binds": str(limit.whom),
+        "roles": list(limit.roles),
+        "contact": limit.contact,
         "applies": limit.applies,
         "bites": limit.bites,
     }
 
 
-def message(code: str, limit: Mapping[str, Any] | None, purchase: Purchase) -> str:
+def message(reason: Mapping[str, Any], purchase: Purchase) -> str:
     """A reason as a sentence."""
-    if limit is None:
-        return SENTENCES[Code(code)](purchase)
-    currency = limit["currency"]
+    code = Code(reason["code"])
+    if reason["limit"] is not None:
+        return _about_limit(code, reason["limit"], purchase)
+    if reason.get("rule"):
+        text = _("The rule \u201c%(rule)s\u201d of %(company)s asks for approval.")
+        rule = reason["rule"]
+        return text % {"rule": rule["name"], "company": rule["company_name"]}
+    return SENTENCES[code](purchase)
+
+
+def _about_limit(code: Code, limit: Mapping[str, Any], purchase: Purchase) -> str:
+    currency, remaining = limit["currency"], Decimal(limit["remaining"])
     values = {
         "amount": readable(purchase.amount, currency),
         "company": limit["company_name"],
         "cap": readable(Decimal(limit["amount"]), currency),
-        "over": readable(purchase.amount - Decimal(limit["remaining"]), currency),
+        "over": readable(purchase.amount - remaining, currency),
+        "remaining": readable(max(remaining, Decimal(0)), currency),
     }
     if Decimal(limit["amount"]) == 0:
         text = _("Nothing may be bought under the limit of %(company)s: it is %(cap)s.")
     else:
-        text = _(
-            "%(amount)s exceeds the limit of %(company)s for each purchase, %(cap)s, "
-            "by %(over)s."
-        )
+        text = EXCEEDED[limit["period"]]
     if code == Code.LIMIT_WARNING:
         text = f"{text} {_('It is allowed with this warning.')}"
     return text % values
 
 
+EXCEEDED = {
+    "PURCHASE": gettext_lazy(
+        "%(amount)s exceeds the limit of %(company)s for each purchase, %(cap)s, by "
+        "%(over)s."
+    ),
+    "DAY": gettext_lazy(
+        "%(amount)s would exceed the day's limit of %(company)s, %(cap)s, by %(over)s: "
+        "%(remaining)s are left."
+    ),
+    "WEEK": gettext_lazy(
+        "%(amount)s would exceed the week's limit of %(company)s, %(cap)s, by "
+        "%(over)s: %(remaining)s are left."
+    ),
+    "MONTH": gettext_lazy(
+        "%(amount)s would exceed the month's limit of %(company)s, %(cap)s, by "
+        "%(over)s: %(remaining)s are left."
+    ),
+    "QUARTER": gettext_lazy(
+        "%(amount)s would exceed the quarter's limit of %(company)s, %(cap)s, by "
+        "%(over)s: %(remaining)s are left."
+    ),
+    "YEAR": gettext_lazy(
+        "%(amount)s would exceed the year's limit of %(company)s, %(cap)s, by "
+        "%(over)s: %(remaining)s are left."
+    ),
+}
 SENTENCES: dict[Code, Callable[[Purchase], str]] = {
     Code.COMPANY_NOT_ACTIVE: lambda purchase: _(
         "The company, or one above it, is not active: nothing can be bought for it."

@@ -10,6 +10,43 @@ class RequestNotPending(DomainError):
     default_message = _("The request has already been decided or has ended.")
 
 
+class RequestNotApproved(DomainError):
+    code = "purchase_request_not_approved"
+    default_message = _("Only an approved request can be ordered or cancelled.")
+
+
+class RequestNotOrdered(DomainError):
+    code = "purchase_request_not_ordered"
+    default_message = _("Only what was ordered can be refunded.")
+
+
+class Overtaken(DomainError):
+    """Somebody else took what was left of a limit after it was read: decide again."""
+
+    code = "overtaken"
+    default_message = _("Others were faster again and again. Try again.")
+
+
+class MoreThanApproved(DomainError):
+    code = "more_than_approved"
+    default_message = _("At most what was approved can be ordered.")
+
+
+class MoreThanOrdered(DomainError):
+    code = "more_than_ordered"
+    default_message = _("At most what was ordered can be refunded.")
+
+
+class WouldStrandRequests(DomainError):
+    """`details` names the open requests, by id."""
+
+    code = "would_strand_requests"
+    default_message = _(
+        "Nobody who could decide on some open requests until now could do so any more. "
+        "Confirm it, and they move on to others."
+    )
+
+
 class OpenRequestExists(DomainError):
     """`details` names the first request."""
 

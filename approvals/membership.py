@@ -12,8 +12,8 @@ from config.clean import clean_changes
 from config.db import locked
 from config.errors import StaleVersion
 
+from .locks import in_locked_hierarchy, lock_hierarchy_of
 from .models import ApprovalGroup, ApprovalGroupMember
-from .situation import in_locked_hierarchy, lock_path
 
 
 @in_locked_hierarchy
@@ -25,7 +25,7 @@ def create_approval_group(
     **fields: Any,
 ) -> ApprovalGroup:
     """A new approval group with its members. Raises ValidationError."""
-    lock_path(company.pk)
+    lock_hierarchy_of(company.pk)
     group = ApprovalGroup(company=company, **fields)
     group.by(actor).full_clean()
     group.save()
@@ -47,7 +47,7 @@ def update_approval_group(
     Whoever leaves no longer decides, from the next call on. Raises ValidationError,
     StaleVersion.
     """
-    lock_path(group.company_id)
+    lock_hierarchy_of(group.company_id)
     group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
     if group.version != expected_version:
         raise StaleVersion(version=group.version)
@@ -66,7 +66,7 @@ def delete_approval_group(
     group: ApprovalGroup, *, actor: Actor, expected_version: int
 ) -> None:
     """Delete the group. Requests that wait for it move on to others."""
-    lock_path(group.company_id)
+    lock_hierarchy_of(group.company_id)
     group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
     if group.version != expected_version:
         raise StaleVersion(version=group.version)

@@ -1,65 +1,45 @@
 """Reads what the rules decide from: a few queries, however many companies there are."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import wraps
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
+from django.utils import timezone
 
-from companies.errors import TreeChanged
 from companies.models import Company, Contact, ContactAssignment
-from config.db import acquire_hierarchies, locked
+from config.db import locked
 
-from .models import ApprovalGroupMember, PurchaseLimit
+from .locks import lock_hierarchy_of
+from .models import (
+    ApprovalGroupMember,
+    ApprovalRule,
+    PurchaseLimit,
+    StandIn,
+)
+from .periods import period_at, possible_starts
 from .rules import (
     CompanyOnPath,
+    Deputy,
     GroupOnPath,
     Holding,
     LimitState,
     Membership,
     Path,
+    People,
     Person,
+    Purchase,
     Role,
+    RuleState,
+    RuleStep,
     Situation,
 )
 
-MOST_TRIES = 20
-NAMED = ("contact__first_name", "contact__last_name", "contact__email")
-
-
-class HierarchyChanged(TreeChanged):
-    """The company was moved to another hierarchy while we waited for its lock."""
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Who could approve something for a company on the path, before any choice."""
-
-    holdings: tuple[Holding, ...]
-    memberships: tuple[Membership, ...]
-
-
-def in_locked_hierarchy[**P, T](work: Callable[P, T]) -> Callable[P, T]:
-    """Run the service in a transaction; anew if its company changed the hierarchy.
-
-    Starting over gives the lock of the former hierarchy back: nobody ever waits for
-    one hierarchy while holding another.
-    """
-
-    @wraps(work)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        tries = MOST_TRIES
-        while True:
-            tries -= 1
-            try:
-                with transaction.atomic():
-                    return work(*args, **kwargs)
-            except HierarchyChanged:
-                if not tries:
-                    raise
-
-    return run
+NAMED = ("first_name", "last_name", "email")
+OF_CONTACT = tuple(f"contact__{name}" for name in NAMED)
+OF_STAND_IN = tuple(f"stand_in__{name}" for name in NAMED)
+COUNTED = [period for period in PurchaseLimit.Period if period != "PURCHASE"]
 
 
 def read_path(company: int) -> Path:
@@ -69,34 +49,39 @@ def read_path(company: int) -> Path:
         .with_place()
         .order_by("depth", "pk", "approval_groups__id")
         .values_list(
-            "pk", "name", "status", "approval_groups__id", "approval_groups__name"
+            "pk",
+            "name",
+            "status",
+            "approval_policy__allow_self_approval",
+            Exists(ApprovalRule.objects.filter(company=OuterRef("pk"), is_active=True)),
+            Exists(StandIn.objects.filter(company=OuterRef("pk"))),
+            "approval_groups__id",
+            "approval_groups__name",
         )
     )
     path: dict[int, CompanyOnPath] = {}
-    for pk, name, status, group, group_name in rows:
+    for pk, name, status, allows, rules, deputies, group, group_name in rows:
         groups = path[pk].groups if pk in path else ()
         if group is not None:
             groups = (*groups, GroupOnPath(id=group, name=group_name))
-        path[pk] = CompanyOnPath(id=pk, name=name, status=status, groups=groups)
+        path[pk] = CompanyOnPath(
+            id=pk,
+            name=name,
+            status=status,
+            groups=groups,
+            allows_self_approval=bool(allows),
+            has_rules=rules,
+            has_stand_ins=deputies,
+        )
     if not path:
         raise Company.DoesNotExist(f"Company {company} is gone.")
     return tuple(path.values())
 
 
-def lock_path(company: int) -> Path:
-    """The path of the company, with its hierarchy locked against changes of the tree.
-
-    Shared: others may buy in the hierarchy meanwhile, but nobody moves a company or
-    puts one on hold. Raises HierarchyChanged if the company was moved to another one
-    while we waited; the caller gives everything back and starts over.
-    """
-    places = Company.objects.with_place().order_by().filter(pk=company)
-    head = places.values_list("head", flat=True).get()
-    acquire_hierarchies([head], shared=True)
-    path = read_path(company)
-    if path[0].id != head:
-        raise HierarchyChanged(companies=[company])
-    return path
+def lock_path(company: int, *, alone: bool = False) -> Path:
+    """The path of the company, with its hierarchy locked: see lock_hierarchy_of()."""
+    lock_hierarchy_of(company, alone=alone)
+    return read_path(company)
 
 
 def lock_person(contact: int) -> Contact:
@@ -104,55 +89,154 @@ def lock_person(contact: int) -> Contact:
     return locked(Contact.objects.filter(pk=contact)).get()
 
 
-def read_situation(path: Path, person: Contact) -> Situation:
-    """Roles and limits for a purchase of the last company of the path by a person."""
+def read_situation(
+    path: Path, person: Contact, *, at: datetime | None = None
+) -> Situation:
+    """All that counts when the person buys something for the last company of the path.
+
+    `at`: as of that moment (default: now), for dates and periods.
+    """
+    moment = at or timezone.now()
     company = path[-1].id
-    assignments = ContactAssignment.objects.in_force().filter(contact=person)
-    names = {on_path.id: on_path.name for on_path in path}
-    limits = tuple(
-        LimitState(
-            id=limit.pk,
-            name=limit.name,
-            company=limit.company_id,
-            company_name=names[limit.company_id],
-            cap=limit.amount,
-            currency=limit.currency,
-            period=limit.period,
-            scope=limit.scope,
-            on_exceed=limit.on_exceed,
-            whom=limit.binds,
-            roles=tuple(limit.roles),
-            contact=limit.contact_id,
-        )
-        for limit in PurchaseLimit.objects.binding(company)
-    )
     return Situation(
         path=path,
         person=Person(id=person.pk, name=person.name),
         person_is_active=person.is_active,
-        holdings=_holdings(assignments, path),
-        limits=limits,
+        holdings=read_holdings(path, day=timezone.localdate(moment), also=person.pk),
+        limits=read_limits(company, path, moment),
+        rules=read_rules(company, path),
     )
 
 
-def read_people(path: Path, roles: Collection[str]) -> People:
-    """Who holds one of the roles, or admin, on the path, and who is in its groups."""
-    company = path[-1].id
-    counting = Q(company=company) | Q(covers_subsidiaries=True)
-    wanted = Q(role=Role.ADMIN) | Q(role__in=roles) & counting
-    holdings = ContactAssignment.objects.in_force().filter(wanted)
-    memberships: tuple[Membership, ...] = ()
-    if groups := [group.id for on_path in path for group in on_path.groups]:
-        memberships = _memberships(groups, company)
-    return People(holdings=_holdings(holdings, path), memberships=memberships)
+def limits_of(company: int) -> tuple[LimitState, ...]:
+    """The effective limits of a company now, with what is used and left."""
+    return read_limits(company, read_path(company), timezone.now())
 
 
-def _holdings(rows: QuerySet[ContactAssignment], path: Path) -> tuple[Holding, ...]:
+def read_limits(company: int, path: Path, moment: datetime) -> tuple[LimitState, ...]:
+    """Limits under which the company's purchases fall, with what is left; one query."""
+    names = {on_path.id: on_path.name for on_path in path}
+    starts = possible_starts(COUNTED, moment)
+    rows = (
+        PurchaseLimit.objects.binding(company)
+        .annotate(
+            counter=FilteredRelation(
+                "counters", condition=Q(counters__period_start__in=starts)
+            )
+        )
+        .values_list(
+            "pk",
+            "name",
+            "company_id",
+            "amount",
+            "currency",
+            "period",
+            "time_zone",
+            "scope",
+            "on_exceed",
+            "binds",
+            "roles",
+            "contact_id",
+            "alert_percents",
+            "counter__period",
+            "counter__period_start",
+            "counter__reserved",
+            "counter__used",
+            named=True,
+        )
+    )
+    found: dict[int, LimitState] = {}
+    for row in rows:
+        span = period_at(row.period, moment, row.time_zone)
+        start = span.first if span else None
+        if row.pk not in found:
+            found[row.pk] = LimitState(
+                id=row.pk,
+                name=row.name,
+                company=row.company_id,
+                company_name=names[row.company_id],
+                cap=row.amount,
+                currency=row.currency,
+                period=row.period,
+                period_start=start,
+                period_end=span.last if span else None,
+                scope=row.scope,
+                on_exceed=row.on_exceed,
+                whom=row.binds,
+                roles=tuple(row.roles),
+                contact=row.contact_id,
+                alert_percents=tuple(row.alert_percents),
+            )
+        if (row.counter__period, row.counter__period_start) == (row.period, start):
+            found[row.pk] = replace(
+                found[row.pk], reserved=row.counter__reserved, used=row.counter__used
+            )
+    return tuple(found.values())
+
+
+def read_rules(company: int, path: Path) -> tuple[RuleState, ...]:
+    """Rules that reach the company, each with its steps; a query if there are any."""
+    if not any(on_path.has_rules for on_path in path):
+        return ()
+    names = {on_path.id: on_path.name for on_path in path}
+    rows = (
+        ApprovalRule.objects.reaching(company)
+        .order_by("pk", "steps__position")
+        .values_list(
+            "pk",
+            "name",
+            "company_id",
+            "amount_from",
+            "currency",
+            "roles",
+            "kinds",
+            "steps__quorum",
+            "steps__approval_group_id",
+            "steps__approval_group__company_id",
+            "steps__role",
+            named=True,
+        )
+    )
+    steps: Mapping[int, list[RuleStep]] = defaultdict(list)
+    rules = {}
+    for row in rows:
+        rules[row.pk] = row
+        steps[row.pk].append(
+            RuleStep(
+                quorum=row.steps__quorum,
+                group=row.steps__approval_group_id,
+                group_company=row.steps__approval_group__company_id,
+                role=row.steps__role,
+            )
+        )
+    return tuple(
+        RuleState(
+            id=pk,
+            name=row.name,
+            company=row.company_id,
+            company_name=names[row.company_id],
+            amount_from=row.amount_from,
+            currency=row.currency,
+            roles=tuple(row.roles),
+            kinds=tuple(row.kinds),
+            steps=tuple(steps[pk]),
+        )
+        for pk, row in rules.items()
+    )
+
+
+def read_holdings(
+    path: Path, *, day: date | None = None, also: int | None = None
+) -> tuple[Holding, ...]:
+    """Who could buy or approve by a role on the path; `also`: a person of any role."""
+    counting = Q(company=path[-1].id) | Q(covers_subsidiaries=True)
+    wanted = Q(role=Role.ADMIN) | Q(role=Role.BUYER) & counting | Q(contact=also)
     found = (
-        rows.filter(company__in=[company.id for company in path])
+        ContactAssignment.objects.in_force(day)
+        .filter(wanted, company__in=[company.id for company in path])
         .order_by("pk")
         .values_list(
-            "pk", "company_id", "role", "covers_subsidiaries", "contact_id", *NAMED
+            "pk", "company_id", "role", "covers_subsidiaries", "contact_id", *OF_CONTACT
         )
     )
     return tuple(
@@ -167,16 +251,44 @@ def _holdings(rows: QuerySet[ContactAssignment], path: Path) -> tuple[Holding, .
     )
 
 
-def _memberships(groups: list[int], company: int) -> tuple[Membership, ...]:
-    """Members who are active and still assigned somewhere in the hierarchy."""
-    hierarchy = Company.objects.in_hierarchy_of(company).order_by()
-    assigned = ContactAssignment.objects.in_force().filter(
-        contact=OuterRef("contact"), company__in=hierarchy
+def read_people(
+    path: Path,
+    purchase: Purchase,
+    *,
+    day: date | None = None,
+    holdings: tuple[Holding, ...] | None = None,
+) -> People:
+    """Who holds a role on the path, who is in its groups, who stands in for them."""
+    memberships: tuple[Membership, ...] = ()
+    if groups := [group.id for on_path in path for group in on_path.groups]:
+        memberships = _memberships(groups, path[-1].id, day)
+    if holdings is None:
+        holdings = read_holdings(path, day=day)
+    return People(
+        holdings=holdings,
+        memberships=memberships,
+        deputies=_deputies(path, purchase, day),
     )
+
+
+def _assigned_in_hierarchy(company: int, person: str, day: date | None) -> Exists:
+    hierarchy = Company.objects.in_hierarchy_of(company).order_by()
+    assigned = ContactAssignment.objects.in_force(day).filter(
+        contact=OuterRef(person), company__in=hierarchy
+    )
+    return Exists(assigned)
+
+
+def _memberships(
+    groups: Collection[int], company: int, day: date | None
+) -> tuple[Membership, ...]:
+    """Members who are active and still assigned somewhere in the hierarchy."""
     found = (
-        ApprovalGroupMember.objects.filter(Exists(assigned), group__in=groups)
+        ApprovalGroupMember.objects.filter(
+            _assigned_in_hierarchy(company, "contact", day), group__in=groups
+        )
         .order_by("group_id", "pk")
-        .values_list("group_id", "contact_id", *NAMED)
+        .values_list("group_id", "contact_id", *OF_CONTACT)
     )
     return tuple(
         Membership(group=group, person=_person(contact, *name))
@@ -184,6 +296,37 @@ def _memberships(groups: list[int], company: int) -> tuple[Membership, ...]:
     )
 
 
+def _deputies(path: Path, purchase: Purchase, day: date | None) -> tuple[Deputy, ...]:
+    """Stand-ins for purchases of this company and amount, who are active themselves."""
+    if not any(on_path.has_stand_ins for on_path in path):
+        return ()
+    enough = Q(amount=None) | Q(amount__gte=purchase.amount, currency=purchase.currency)
+    found = (
+        StandIn.objects.in_force(day)
+        .filter(
+            enough,
+            _assigned_in_hierarchy(path[-1].id, "stand_in", day),
+            company__in=[company.id for company in path],
+        )
+        .order_by("pk")
+        .values_list("pk", "contact_id", "stand_in_id", *OF_STAND_IN)
+    )
+    return tuple(
+        Deputy(id=pk, stands_in_for=contact, person=_person(stand_in, *name))
+        for pk, contact, stand_in, *name in found
+    )
+
+
 def _person(pk: int, first_name: str, last_name: str, email: str) -> Person:
     contact = Contact(first_name=first_name, last_name=last_name, email=email)
     return Person(id=pk, name=contact.name)
+
+
+def out_of_the_decision(
+    path: Path, requester: int, decided: Iterable[int] = ()
+) -> set[int]:
+    """Who must not decide: whoever has, and the requester, unless staff allow it."""
+    out = set(decided)
+    if not path[-1].allows_self_approval:
+        out.add(requester)
+    return out

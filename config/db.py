@@ -56,6 +56,17 @@ def locked[M: models.Model](rows: models.QuerySet[M]) -> models.QuerySet[M]:
     return rows.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
+def locked_if_free[M: models.Model](rows: models.QuerySet[M]) -> models.QuerySet[M]:
+    """`rows` as `locked()`, but without those that somebody else has locked.
+
+    For work that several processes share: what one has taken the others pass over.
+    """
+    require_write_transaction(rows.db)
+    return rows.order_by("pk").select_for_update(
+        of=("self",), no_key=True, skip_locked=True
+    )
+
+
 def require_write_transaction(using: str | None = None) -> BaseDatabaseWrapper:
     """The connection, if it is in a transaction that can lock; else RuntimeError."""
     connection = transaction.get_connection(using)

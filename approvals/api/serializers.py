@@ -15,6 +15,7 @@ from companies.models import Company, Contact, Location
 from config.api.serializers import (
     CleanModelSerializer,
     MoneyField,
+    NumberField,
     StrictSerializer,
     TextField,
     VisibleRelatedField,
@@ -39,6 +40,12 @@ class PurchaseLimitSerializer(CleanModelSerializer):
         max_length=len(Role),
         help_text="With `binds` ROLES.",
     )
+    alert_percents = serializers.ListField(
+        child=NumberField(),
+        required=False,
+        max_length=100,
+        help_text="Percent of the amount at which `purchase_limit.alert` is told.",
+    )
 
     class Meta:
         model = PurchaseLimit
@@ -50,38 +57,19 @@ class PurchaseLimitSerializer(CleanModelSerializer):
             "unlimited",
             "currency",
             "period",
+            "time_zone",
             "scope",
             "binds",
             "roles",
             "contact",
             "on_exceed",
+            "alert_percents",
+            "is_active",
             "note",
             *SERVERS,
         ]
         read_only_fields = ["id", *SERVERS]
         create_only_fields = ["company"]
-
-
-class EffectiveLimitSerializer(serializers.Serializer):
-    """A limit under which the company's purchases fall, and where it comes from."""
-
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    company = serializers.IntegerField()
-    company_name = serializers.CharField()
-    scope = serializers.ChoiceField(PurchaseLimit.Scope.choices)
-    period = serializers.ChoiceField(PurchaseLimit.Period.choices)
-    period_start = serializers.DateField(allow_null=True)
-    amount = AmountTextField(allow_null=True)
-    unlimited = serializers.BooleanField()
-    used = serializers.CharField()
-    reserved = serializers.CharField()
-    remaining = serializers.CharField(allow_null=True)
-    currency = serializers.CharField()
-    on_exceed = serializers.ChoiceField(PurchaseLimit.OnExceed.choices)
-    binds = serializers.ChoiceField(PurchaseLimit.Binds.choices)
-    roles = serializers.ListField(child=serializers.ChoiceField(Role.choices))
-    contact = serializers.IntegerField(allow_null=True)
 
 
 class ApprovalGroupSerializer(CleanModelSerializer):
@@ -102,6 +90,12 @@ class PurchaseCheckSerializer(StrictSerializer):
     company = VisibleRelatedField(queryset=Company.objects.all())
     requester = VisibleRelatedField(queryset=Contact.objects.all())
     money = MoneyField()
+    kind = serializers.ChoiceField(
+        PurchaseRequest.Kind.choices,
+        required=False,
+        default=PurchaseRequest.Kind.CART,
+        help_text="Rules may count for some kinds only.",
+    )
 
 
 class ItemSerializer(StrictSerializer):
@@ -140,8 +134,12 @@ class VerdictSerializer(StrictSerializer):
     comment = TextField(max_length=2000, required=False, default="", allow_blank=True)
 
 
-class ConsideredLimitSerializer(serializers.Serializer):
-    """A limit as it was when the question was asked."""
+class EffectiveLimitSerializer(serializers.Serializer):
+    """A limit under which the company's purchases fall, and where it comes from.
+
+    Used and reserved are those of the current period, from its first to its last day in
+    the limit's time zone; a limit of each purchase has none.
+    """
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -150,21 +148,60 @@ class ConsideredLimitSerializer(serializers.Serializer):
     scope = serializers.ChoiceField(PurchaseLimit.Scope.choices)
     period = serializers.ChoiceField(PurchaseLimit.Period.choices)
     period_start = serializers.DateField(allow_null=True)
+    period_end = serializers.DateField(allow_null=True, help_text="The last day.")
     amount = serializers.CharField(allow_null=True)
     unlimited = serializers.BooleanField()
     used = serializers.CharField()
     reserved = serializers.CharField()
-    remaining = serializers.CharField(allow_null=True)
+    remaining = serializers.CharField(
+        allow_null=True, help_text="Negative where approvals have passed the limit."
+    )
     currency = serializers.CharField()
     on_exceed = serializers.ChoiceField(PurchaseLimit.OnExceed.choices)
+    binds = serializers.ChoiceField(PurchaseLimit.Binds.choices)
+    roles = serializers.ListField(child=serializers.ChoiceField(Role.choices))
+    contact = serializers.IntegerField(allow_null=True)
+
+
+class EffectiveLimitsSerializer(serializers.Serializer):
+    """All of them: a path has few."""
+
+    results = EffectiveLimitSerializer(many=True)
+
+
+class ConsideredLimitSerializer(EffectiveLimitSerializer):
+    """A limit as it was when the question was asked."""
+
     applies = serializers.BooleanField(help_text="Binds the person who buys.")
     bites = serializers.BooleanField(help_text="The purchase would exceed it.")
+
+
+class ConsideredRuleSerializer(serializers.Serializer):
+    """A rule that reaches the company, as it was when the question was asked."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    company = serializers.IntegerField()
+    company_name = serializers.CharField()
+    amount_from = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField(Role.choices))
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(PurchaseRequest.Kind.choices)
+    )
+    matched = serializers.BooleanField()
+    unmet = serializers.ChoiceField(
+        ["currency", "amount", "role", "kind"],
+        allow_null=True,
+        help_text="The first condition that the purchase does not meet.",
+    )
 
 
 class DecisionReasonSerializer(serializers.Serializer):
     code = serializers.ChoiceField(list(map(str, Code)))
     message = serializers.CharField()
     limit = ConsideredLimitSerializer(allow_null=True)
+    rule = ConsideredRuleSerializer(allow_null=True)
 
 
 class HeldRoleSerializer(serializers.Serializer):
@@ -175,7 +212,7 @@ class HeldRoleSerializer(serializers.Serializer):
 
 class ConsideredSerializer(serializers.Serializer):
     limits = ConsideredLimitSerializer(many=True)
-    rules = serializers.ListField(child=serializers.DictField())
+    rules = ConsideredRuleSerializer(many=True)
     role = HeldRoleSerializer(allow_null=True)
 
 
@@ -183,6 +220,9 @@ class ApproverSerializer(serializers.Serializer):
     contact = serializers.IntegerField()
     name = serializers.CharField()
     through = serializers.CharField()
+    on_behalf_of = serializers.IntegerField(
+        allow_null=True, help_text="For whom they stand in."
+    )
 
 
 class PlannedStepSerializer(serializers.Serializer):
@@ -193,6 +233,10 @@ class PlannedStepSerializer(serializers.Serializer):
     company = serializers.IntegerField()
     approval_groups = serializers.ListField(child=serializers.IntegerField())
     roles = serializers.ListField(child=serializers.ChoiceField(Role.choices))
+    rules = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Rules that ask for it; none: a role or a limit does.",
+    )
     staff = serializers.BooleanField()
     approvers = ApproverSerializer(many=True)
 
@@ -225,17 +269,29 @@ class StepSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = ApprovalStep
-        fields = ["position", "quorum", "agreed", "approval_groups", "roles", "company"]
+        fields = [
+            "round",
+            "position",
+            "quorum",
+            "agreed",
+            "approval_groups",
+            "roles",
+            "company",
+        ]
 
 
 class GivenDecisionSerializer(serializers.ModelSerializer):
     step = serializers.IntegerField(help_text="The position of the step.")
     through = serializers.CharField()
+    on_behalf_of = serializers.IntegerField(
+        allow_null=True, help_text="For whom they stood in."
+    )
 
     class Meta:
         model = Decision
         fields = [
             "id",
+            "round",
             "step",
             "verdict",
             "contact",
@@ -250,16 +306,31 @@ class GivenDecisionSerializer(serializers.ModelSerializer):
 
 class RequestHistorySerializer(serializers.ModelSerializer):
     request_id = serializers.CharField(help_text="Of the call that made the change.")
+    amount = serializers.CharField(
+        allow_null=True, help_text="Asked for, ordered or refunded by the change."
+    )
 
     class Meta:
         model = RequestHistory
-        fields = ["change", "status", "version", "actor", "comment", "at", "request_id"]
+        fields = [
+            "change",
+            "status",
+            "version",
+            "actor",
+            "on_behalf_of",
+            "amount",
+            "comment",
+            "at",
+            "request_id",
+        ]
 
 
 class BriefRequestSerializer(serializers.ModelSerializer):
     """A purchase request as lists show it."""
 
     money = MoneyField()
+    ordered = MoneyField(allow_null=True)
+    refunded = MoneyField()
 
     class Meta:
         model = PurchaseRequest
@@ -274,9 +345,15 @@ class BriefRequestSerializer(serializers.ModelSerializer):
             "billing_location",
             "shipping_location",
             "note",
+            "revision",
+            "round",
+            "order_number",
+            "ordered",
+            "refunded",
             "expires_at",
             "submitted_at",
             "decided_at",
+            "escalated_at",
             *SERVERS,
         ]
 

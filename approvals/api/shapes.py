@@ -25,6 +25,12 @@ def _amount(amount: Decimal | None, currency: str) -> str | None:
     return None if amount is None else plain(amount, currency)
 
 
+def _money_or_none(amount: Decimal | None, currency: str) -> dict[str, str] | None:
+    if amount is None:
+        return None
+    return {"amount": plain(amount, currency), "currency": currency}
+
+
 BRIEF_COMPANY = Shape("id", "code", "name")
 COMPANY = related(
     lambda client: Company.objects.visible_to(client).order_by(),
@@ -41,37 +47,18 @@ PURCHASE_LIMIT = Shape(
     unlimited="unlimited",
     currency="currency",
     period="period",
+    time_zone="time_zone",
     scope="scope",
     binds="binds",
     roles="roles",
     contact="contact_id",
     on_exceed="on_exceed",
+    alert_percents="alert_percents",
+    is_active="is_active",
     note="note",
     version="version",
     created_at="created_at",
     updated_at="updated_at",
-)
-
-
-# Until there are limits per period nothing is ever used or reserved of one.
-EFFECTIVE_LIMIT = Shape(
-    "id",
-    name="name",
-    company="company_id",
-    company_name="company__name",
-    scope="scope",
-    period="period",
-    period_start=made(lambda: None),
-    amount=made(_amount, "amount", "currency"),
-    unlimited="unlimited",
-    used=made(lambda currency: _amount(Decimal(0), currency), "currency"),
-    reserved=made(lambda currency: _amount(Decimal(0), currency), "currency"),
-    remaining=made(_amount, "amount", "currency"),
-    currency="currency",
-    on_exceed="on_exceed",
-    binds="binds",
-    roles="roles",
-    contact="contact_id",
 )
 
 
@@ -107,9 +94,15 @@ BRIEF_REQUEST = Shape(
     billing_location="billing_location_id",
     shipping_location="shipping_location_id",
     note="note",
+    revision="revision",
+    round="round",
+    order_number="order_number",
+    ordered=made(_money_or_none, "ordered_amount", "currency"),
+    refunded=money("refunded_amount", "currency"),
     expires_at="expires_at",
     submitted_at="submitted_at",
     decided_at="decided_at",
+    escalated_at="escalated_at",
     version="version",
     created_at="created_at",
     updated_at="updated_at",
@@ -142,14 +135,27 @@ def _decisions_in_words(
 
 
 STEP = Shape(
-    "position", "quorum", "agreed", "approval_groups", "roles", company="company_id"
+    "round",
+    "position",
+    "quorum",
+    "agreed",
+    "approval_groups",
+    "roles",
+    company="company_id",
 )
+
+
+def _instead_of(contact: int | None, right_of: int | None) -> int | None:
+    return right_of if right_of != contact else None
+
+
 GIVEN_DECISION = Shape(
     "id",
+    round="round",
     step="step__position",
     verdict="verdict",
     contact="contact_id",
-    on_behalf_of="on_behalf_of_id",
+    on_behalf_of=made(_instead_of, "contact_id", "right_of_id"),
     staff="staff_id",
     through=made(lambda through: through["text"], "through"),
     request_version="request_version",
@@ -157,7 +163,15 @@ GIVEN_DECISION = Shape(
     decided_at="decided_at",
 )
 HISTORY_ENTRY = Shape(
-    "change", "status", "version", "actor", "comment", "at", request_id="call_id"
+    "change",
+    "status",
+    "version",
+    "actor",
+    on_behalf_of="on_behalf_of_id",
+    amount=made(_amount, "amount", "request__currency"),
+    comment="comment",
+    at="at",
+    request_id="call_id",
 )
 
 
@@ -182,7 +196,9 @@ PURCHASE_REQUEST = Shape(
     items="items",
     snapshot_hash="snapshot_hash",
     decision=Batch(_decisions_in_words, missing=dict),
-    steps=_parts(STEP, lambda: ApprovalStep.objects.with_agreed().order_by("position")),
+    steps=_parts(
+        STEP, lambda: ApprovalStep.objects.with_agreed().order_by("round", "position")
+    ),
     decisions=_parts(GIVEN_DECISION, lambda: Decision.objects.order_by("id")),
     history=_parts(HISTORY_ENTRY, lambda: RequestHistory.objects.order_by("id")),
 )

@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from approvals import membership, services
-from approvals.answers import answer, step_in_words
+from approvals.answers import answer, effective, step_in_words
 from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
 from approvals.rules import Purchase
+from approvals.situation import limits_of
 from companies.models import Company
 from config.actors import Actor
-from config.api.pagination import KeysetPagination
 from config.api.rows import Shape
 from integrations.api.viewsets import (
     ClientViewSet,
@@ -37,7 +37,7 @@ from .serializers import (
     ApproversSerializer,
     BlockedSerializer,
     BriefRequestSerializer,
-    EffectiveLimitSerializer,
+    EffectiveLimitsSerializer,
     PurchaseCheckSerializer,
     PurchaseDecisionSerializer,
     PurchaseLimitSerializer,
@@ -48,7 +48,6 @@ from .serializers import (
 from .shapes import (
     APPROVAL_GROUP,
     BRIEF_REQUEST,
-    EFFECTIVE_LIMIT,
     PURCHASE_LIMIT,
     PURCHASE_REQUEST,
 )
@@ -64,7 +63,7 @@ IF_MATCH = OpenApiParameter(
 class PurchaseLimitViewSet(
     ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, ClientViewSet
 ):
-    """How much may be bought, per purchase."""
+    """How much may be bought, per purchase or period."""
 
     queryset = PurchaseLimit.objects.all()
     shape = PURCHASE_LIMIT
@@ -88,17 +87,15 @@ class EffectiveLimitViewSet(ClientViewSet):
         operation_id="companies_limits_list",
         summary="Effective limits of a company",
         description="Its own, and those of companies above that reach down: from the "
-        "head company down, each with the company it comes from.",
-        responses=EffectiveLimitSerializer(many=True),
+        "head company down, each with the company it comes from, and what is used and "
+        "reserved of it in the current period.",
+        responses=EffectiveLimitsSerializer,
         filters=False,
     )
-    @action(detail=True, parameters=KeysetPagination.parameters)
+    @action(detail=True)
     def limits(self, request: Request, pk: str) -> Response:
         self.check_visible()
-        rows = PurchaseLimit.objects.binding(int(pk))
-        return self.page(
-            rows, EFFECTIVE_LIMIT, default=("depth",), allowed={"depth": "depth"}
-        )
+        return Response({"results": [effective(one) for one in limits_of(int(pk))]})
 
 
 class ApprovalGroupViewSet(
@@ -255,4 +252,4 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
 
 def _purchase(values: dict[str, Any]) -> Purchase:
     money = values["money"]
-    return Purchase(amount=money.amount, currency=money.currency)
+    return Purchase(amount=money.amount, currency=money.currency, kind=values["kind"])

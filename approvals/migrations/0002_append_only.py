@@ -1,8 +1,10 @@
 """What the database itself refuses, whoever writes (also raw SQL).
 
-A status moves only along its ways; what was asked for and its snapshot stay as they
-are; requests, steps, decisions and history are never deleted. Free texts (note,
-comments) can be emptied: they may name a person who is erased. All else is ids.
+A status moves only along its ways. What was asked for and its snapshot stay as they are,
+but for the next revision of a pending request; what was ordered is set with the order;
+refunds only grow. Requests, steps, decisions, history and ledger are never deleted, and
+the last four never change. Free texts (note, comments) can be emptied: they may name a
+person who is erased. All else is ids.
 """
 
 from django.db import migrations
@@ -11,22 +13,41 @@ REQUEST = "approvals_purchaserequest"
 STEP = "approvals_approvalstep"
 DECISION = "approvals_decision"
 HISTORY = "approvals_requesthistory"
+LEDGER = "approvals_ledgerentry"
 # table: (columns that never change, free text that may be emptied)
 FROZEN = {
     REQUEST: (
-        "id company_id requester_id kind reference amount currency items "
-        "billing_location_id shipping_location_id snapshot snapshot_hash "
-        "submitted_at created_at",
+        "id company_id requester_id kind reference currency submitted_at created_at",
         "note",
     ),
-    STEP: ("id request_id position quorum company_id approval_groups roles", ""),
+    STEP: ("id request_id round position quorum company_id approval_groups roles", ""),
     DECISION: (
-        "id request_id step_id verdict contact_id on_behalf_of_id staff_id actor "
+        "id request_id step_id round verdict contact_id right_of_id staff_id actor "
         "through request_version decided_at",
         "comment",
     ),
-    HISTORY: ("id request_id change status version actor call_id at", "comment"),
+    HISTORY: (
+        "id request_id change status version actor on_behalf_of_id amount replaced "
+        "call_id at",
+        "comment",
+    ),
+    LEDGER: (
+        "id limit_id period period_start kind request_id revision company_id amount "
+        "currency reserved_before used_before cap on_exceed actor reason call_id at",
+        "",
+    ),
 }
+# Columns of a request that change together, and when they may.
+CONTENT = (
+    "amount items billing_location_id shipping_location_id snapshot snapshot_hash "
+    "revision round"
+)
+NEXT_REVISION = "OLD.status = 'PENDING' AND NEW.revision = OLD.revision + 1"
+ORDER = "order_number ordered_amount"
+IS_ORDERED = "OLD.status = 'APPROVED' AND NEW.status = 'ORDERED'"
+REFUND = "refunded_amount"
+IS_REFUNDED = "OLD.status = 'ORDERED' AND NEW.refunded_amount > OLD.refunded_amount"
+ONLY_WHEN = [(CONTENT, NEXT_REVISION), (ORDER, IS_ORDERED), (REFUND, IS_REFUNDED)]
 MOVES = {
     "PENDING": "APPROVED DECLINED WITHDRAWN EXPIRED",
     "APPROVED": "ORDERED CANCELLED EXPIRED",
@@ -53,7 +74,13 @@ def violated(table, vendor):
     changed = OLD_ROW_STAYS[vendor]
     parts = [changed.format(column) for column in columns.split()]
     if text:
-        parts.append(f"({changed.format(text)} AND NEW.{text} <> '')")
+        kept = f"{changed.format(text)} AND NEW.{text} <> ''"
+        also = f" AND NOT ({NEXT_REVISION})" if table == REQUEST else ""
+        parts.append(f"({kept}{also})")
+    if table == REQUEST:
+        for names, allowed in ONLY_WHEN:
+            touched = " OR ".join(changed.format(name) for name in names.split())
+            parts.append(f"(({touched}) AND NOT ({allowed}))")
     return " OR ".join(parts)
 
 

@@ -1,6 +1,14 @@
 """What may be bought, who has to agree, and what was decided."""
 
 from .groups import ApprovalGroup, ApprovalGroupMember, ApprovalGroupQuerySet
+from .ledger import (
+    RESERVED,
+    USED,
+    LedgerEntry,
+    LedgerEntryQuerySet,
+    LimitCounter,
+    signed,
+)
 from .limits import PurchaseLimit, PurchaseLimitQuerySet
 from .requests import (
     ApprovalStep,
@@ -9,16 +17,30 @@ from .requests import (
     PurchaseRequestQuerySet,
     RequestHistory,
 )
+from .rules import ApprovalRule, ApprovalRuleQuerySet, ApprovalRuleStep
+from .stand_ins import ApprovalPolicy, StandIn, StandInQuerySet
 
 __all__ = [
+    "RESERVED",
+    "USED",
     "ApprovalGroup",
     "ApprovalGroupMember",
     "ApprovalGroupQuerySet",
+    "ApprovalPolicy",
+    "ApprovalRule",
+    "ApprovalRuleQuerySet",
+    "ApprovalRuleStep",
     "ApprovalStep",
     "Decision",
+    "LedgerEntry",
+    "LedgerEntryQuerySet",
+    "LimitCounter",
     "PurchaseLimit",
     "PurchaseLimitQuerySet",
     "PurchaseRequest",
     "PurchaseRequestQuerySet",
     "RequestHistory",
+    "StandIn",
+    "StandInQuerySet",
+    "signed",
 ]

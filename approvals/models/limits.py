@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from approvals.locks import in_locked_hierarchy, lock_hierarchy_of
+from approvals.periods import ZONES
 from companies.models import Company, Contact, ContactAssignment
 from config import money
 from config.fields import AmountField, CleanCharField, CurrencyField
@@ -27,15 +29,16 @@ class PurchaseLimitQuerySet(models.QuerySet["PurchaseLimit"]):
         return self.filter(company__in=Company.objects.visible_to(client).order_by())
 
     def binding(self, company: Company | int) -> Self:
-        """Limits under which purchases of the company fall, whoever buys.
+        """Active limits under which purchases of the company fall, whoever buys.
 
-        Its own, and those of the companies above it that reach down. From the head
-        company down, then by id: the order in which their counters are locked.
+        Its own, and those of the companies above it that reach down; the head company's
+        first.
         """
         pk = getattr(company, "pk", company)
         path = Company.objects.above(pk).order_by()
         return self.filter(
-            Q(company=pk) | Q(company__in=path, scope=PurchaseLimit.Scope.HIERARCHY)
+            Q(company=pk) | Q(company__in=path, scope=PurchaseLimit.Scope.HIERARCHY),
+            is_active=True,
         ).head_first()
 
     def head_first(self) -> Self:
@@ -45,14 +48,22 @@ class PurchaseLimitQuerySet(models.QuerySet["PurchaseLimit"]):
 
 
 class PurchaseLimit(Recorded):
-    """How much may be bought: per purchase, for a company or all below it.
+    """How much may be bought: per purchase or period, by a company or all below it.
 
     No row means: not limited here, look further up. Amount 0: nothing may be bought.
-    `unlimited`: looked at, and not limited here; the limits above still count.
+    `unlimited`: looked at, and not limited here; the limits above still count. Only
+    purchases of people whom it binds count towards it. One that was ever used is not
+    deleted but set inactive, which is like no row for what comes; what it holds is
+    still given back to it.
     """
 
     class Period(models.TextChoices):
         PURCHASE = "PURCHASE", _("Each purchase")
+        DAY = "DAY", _("Day")
+        WEEK = "WEEK", _("Week")
+        MONTH = "MONTH", _("Month")
+        QUARTER = "QUARTER", _("Quarter")
+        YEAR = "YEAR", _("Year")
 
     class Scope(models.TextChoices):
         COMPANY = "COMPANY", _("The company's own purchases")
@@ -87,6 +98,15 @@ class PurchaseLimit(Recorded):
     period = models.CharField(
         _("period"), max_length=8, choices=Period, default=Period.PURCHASE
     )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=40,
+        blank=True,
+        help_text=_(
+            "Where days begin and end, such as Europe/Berlin (IANA database). "
+            "Empty: the installation's own."
+        ),
+    )
     scope = models.CharField(
         _("scope"), max_length=9, choices=Scope, default=Scope.HIERARCHY
     )
@@ -109,6 +129,13 @@ class PurchaseLimit(Recorded):
     on_exceed = models.CharField(
         _("when exceeded"), max_length=7, choices=OnExceed, default=OnExceed.APPROVE
     )
+    alert_percents = models.JSONField(
+        _("alerts"),
+        default=list,
+        blank=True,
+        help_text=_("Percent of the amount, 1 to 100, at which an event is raised."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
     note = models.TextField(_("note"), max_length=2000, blank=True)
 
     history = track_history()
@@ -157,7 +184,7 @@ class PurchaseLimit(Recorded):
                     "roles",
                     "on_exceed",
                 ],
-                condition=Q(contact__isnull=True),
+                condition=Q(contact__isnull=True, is_active=True),
                 name="approvals_purchaselimit_unique",
                 violation_error_code="equal_limit",
                 violation_error_message=_("There is already a limit like this."),
@@ -171,7 +198,7 @@ class PurchaseLimit(Recorded):
                     "scope",
                     "on_exceed",
                 ],
-                condition=Q(contact__isnull=False),
+                condition=Q(contact__isnull=False, is_active=True),
                 name="approvals_purchaselimit_unique_for_contact",
                 violation_error_code="equal_limit",
                 violation_error_message=_("There is already a limit like this."),
@@ -195,20 +222,14 @@ class PurchaseLimit(Recorded):
 
     def clean(self) -> None:
         super().clean()
-        errors = {}
-        if error := self._wrong_roles():
-            errors["roles"] = error
-        if self.amount is not None and self.currency:
-            try:
-                money.check_minor_units(self.amount, self.currency)
-            except ValidationError as error:
-                errors["amount"] = error
-        if self.pk and self.company_id:
-            stored = type(self).objects.filter(pk=self.pk).values_list("company_id")
-            if stored.first() not in (None, (self.company_id,)):
-                errors["company"] = ValidationError(
-                    _("A limit stays with its company."), code="read_only"
-                )
+        checks = {
+            "roles": self._wrong_roles(),
+            "amount": self._wrong_amount(),
+            "time_zone": self._wrong_zone(),
+            "alert_percents": self._wrong_percents(),
+            **self._moved(),
+        }
+        errors = {name: error for name, error in checks.items() if error}
         named = self.contact_id and self.company_id and not errors
         if named and not works_in_hierarchy(self.contact_id, self.company_id):
             errors["contact"] = ValidationError(
@@ -220,7 +241,20 @@ class PurchaseLimit(Recorded):
 
     def save(self, **kwargs: Any) -> None:
         self.roles = in_order(self.roles)
+        if are_percents(self.alert_percents):
+            self.alert_percents = sorted(set(self.alert_percents))
+        self._save(**kwargs)
+
+    @in_locked_hierarchy
+    def _save(self, **kwargs: Any) -> None:
+        # A purchase is checked against the limit as it was, or as it is now.
+        lock_hierarchy_of(self.company_id, alone=True)
         super().save(**kwargs)
+
+    @in_locked_hierarchy
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        lock_hierarchy_of(self.company_id, alone=True)
+        return super().delete(*args, **kwargs)
 
     def _wrong_roles(self) -> ValidationError | None:
         if not are_roles(self.roles):
@@ -233,6 +267,59 @@ class PurchaseLimit(Recorded):
                 code="roles_if_bound",
             )
         return None
+
+    def _wrong_amount(self) -> ValidationError | None:
+        if self.amount is None or not self.currency:
+            return None
+        try:
+            money.check_minor_units(self.amount, self.currency)
+        except ValidationError as error:
+            return error
+        return None
+
+    def _wrong_zone(self) -> ValidationError | None:
+        if self.time_zone and self.time_zone not in ZONES:
+            return ValidationError(_("Not a time zone."), code="unknown_time_zone")
+        return None
+
+    def _wrong_percents(self) -> ValidationError | None:
+        if not are_percents(self.alert_percents):
+            return ValidationError(
+                _("Give a list of whole percents from 1 to 100."), code="percents"
+            )
+        if self.alert_percents and self.period == self.Period.PURCHASE:
+            return ValidationError(
+                _("Only a limit per period can be nearly used up."),
+                code="percents_without_period",
+            )
+        return None
+
+    def _moved(self) -> dict[str, ValidationError]:
+        """What stays as it was made: the ledger is in this company's currency."""
+        stored = type(self).objects.filter(pk=self.pk).values("company_id", "currency")
+        found = stored.first() if self.pk and self.company_id else None
+        if found is None:
+            return {}
+        fixed = {
+            "company": (found["company_id"], self.company_id),
+            "currency": (found["currency"], self.currency),
+        }
+        text = _("A limit stays with its company and its currency.")
+        return {
+            name: ValidationError(text, code="read_only")
+            for name, (was, now) in fixed.items()
+            if was != now
+        }
+
+
+def are_percents(value: Any) -> bool:
+    """Whether it is a list of whole percents from 1 to 100, and of nothing else."""
+    return isinstance(value, list) and all(
+        isinstance(percent, int)
+        and not isinstance(percent, bool)
+        and 1 <= percent <= 100
+        for percent in value
+    )
 
 
 def are_roles(value: Any) -> bool:

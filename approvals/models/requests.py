@@ -1,11 +1,14 @@
 """Purchase requests: what somebody wants to buy, who decided, and what became of it."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Contact, Location
@@ -30,12 +33,17 @@ class PurchaseRequestQuerySet(models.QuerySet["PurchaseRequest"]):
     def pending(self) -> Self:
         return self.filter(status=PurchaseRequest.Status.PENDING)
 
+    def overdue(self, at: datetime | None = None) -> Self:
+        """Open requests whose time has passed."""
+        return self.open().filter(expires_at__lte=at or timezone.now())
+
 
 class PurchaseRequest(Versioned):
     """One cart, quote or order that somebody wants to buy for a company.
 
-    What is asked for is frozen with the snapshot and its hash; only the status moves,
-    in `approvals.services` and nowhere else. The database itself refuses other changes.
+    What is asked for is frozen with the snapshot and its hash. While it is pending the
+    requester may replace it by another revision, frozen in turn; else only the status
+    moves, in `approvals.services` and nowhere else. The database refuses other changes.
     """
 
     class Kind(models.TextChoices):
@@ -98,6 +106,12 @@ class PurchaseRequest(Versioned):
         default=Status.PENDING,
         editable=False,
     )
+    revision = models.PositiveIntegerField(
+        _("revision"), default=1, editable=False, help_text=_("Of what is asked for.")
+    )
+    # Approvals count for the round they were given in: a change of what is bought, or
+    # upwards, begins a new one.
+    round = models.PositiveIntegerField(_("round"), default=1, editable=False)
     snapshot = models.JSONField(_("snapshot"), editable=False)
     snapshot_hash = models.CharField(
         _("hash of the snapshot"), max_length=64, editable=False
@@ -105,6 +119,13 @@ class PurchaseRequest(Versioned):
     expires_at = models.DateTimeField(_("expires"), editable=False)
     submitted_at = models.DateTimeField(_("submitted"), editable=False)
     decided_at = models.DateTimeField(_("decided"), null=True, editable=False)
+    order_number = CleanCharField(
+        _("order number"), max_length=64, blank=True, editable=False
+    )
+    ordered_amount = AmountField(_("ordered"), null=True, editable=False)
+    refunded_amount = AmountField(_("refunded"), default=Decimal(0), editable=False)
+    reminded_at = models.DateTimeField(_("reminded"), null=True, editable=False)
+    escalated_at = models.DateTimeField(_("escalated"), null=True, editable=False)
 
     objects = PurchaseRequestQuerySet.as_manager()
 
@@ -129,6 +150,19 @@ class PurchaseRequest(Versioned):
                 violation_error_code="amount_not_positive",
                 violation_error_message=_("The amount must be more than 0."),
             ),
+            models.CheckConstraint(
+                condition=Q(ordered_amount__isnull=True, refunded_amount=0)
+                | Q(ordered_amount__gt=0)
+                & Q(ordered_amount__lte=F("amount"))
+                & Q(refunded_amount__gte=0)
+                & Q(refunded_amount__lte=F("ordered_amount")),
+                name="approvals_purchaserequest_amounts_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="ORDERED", ordered_amount__isnull=False)
+                | ~Q(status="ORDERED") & Q(ordered_amount__isnull=True),
+                name="approvals_purchaserequest_ordered_has_amount",
+            ),
             models.UniqueConstraint(
                 fields=["company", "kind", "reference"],
                 condition=Q(status__in=["PENDING", "APPROVED"]),
@@ -137,7 +171,10 @@ class PurchaseRequest(Versioned):
                 violation_error_message=_("There is already an open request."),
             ),
         ]
-        permissions = [("decide_purchaserequest", _("Can decide on purchase requests"))]
+        permissions = [
+            ("decide_purchaserequest", _("Can decide on purchase requests")),
+            ("order_purchaserequest", _("Can order, cancel and refund purchases")),
+        ]
 
     def __str__(self) -> str:
         amount = readable(self.amount, self.currency)
@@ -146,6 +183,13 @@ class PurchaseRequest(Versioned):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def ordered_money(self) -> Money | None:
+        """What was ordered; None before."""
+        if self.ordered_amount is None:
+            return None
+        return Money(self.ordered_amount, self.currency)
 
     @property
     def is_pending(self) -> bool:
@@ -206,6 +250,7 @@ class ApprovalStep(models.Model):
         on_delete=models.PROTECT,
         related_name="steps",
     )
+    round = models.PositiveIntegerField(_("round"), default=1)
     position = models.PositiveSmallIntegerField(_("position"))
     quorum = models.PositiveSmallIntegerField(_("quorum"), default=1)
     company = models.ForeignKey(
@@ -223,10 +268,10 @@ class ApprovalStep(models.Model):
     class Meta:
         verbose_name = _("approval step")
         verbose_name_plural = _("approval steps")
-        ordering = ["request", "position"]
+        ordering = ["request", "round", "position"]
         constraints = [
             models.UniqueConstraint(
-                fields=["request", "position"],
+                fields=["request", "round", "position"],
                 name="approvals_approvalstep_unique_position",
             ),
             models.CheckConstraint(
@@ -243,7 +288,8 @@ class Decision(models.Model):
     """Approve or decline, by one person, once. Append-only for everybody.
 
     Holds ids, no names, so that it still names somebody after an erasure. `through`
-    says what made the person eligible at that moment.
+    says what made the person eligible at that moment. `right_of` is whose right was
+    used: the person's own, or that of somebody for whom they stand in.
     """
 
     class Verdict(models.TextChoices):
@@ -262,6 +308,7 @@ class Decision(models.Model):
         on_delete=models.PROTECT,
         related_name="decisions",
     )
+    round = models.PositiveIntegerField(_("round"), default=1)
     verdict = models.CharField(_("verdict"), max_length=7, choices=Verdict)
     contact = models.ForeignKey(
         Contact,
@@ -270,11 +317,11 @@ class Decision(models.Model):
         related_name="decisions",
         null=True,
     )
-    on_behalf_of = models.ForeignKey(
+    right_of = models.ForeignKey(
         Contact,
-        verbose_name=_("on behalf of"),
+        verbose_name=_("by the right of"),
         on_delete=models.PROTECT,
-        related_name="decisions_by_others",
+        related_name="decisions_by_right",
         null=True,
     )
     staff = models.ForeignKey(
@@ -296,25 +343,31 @@ class Decision(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(contact__isnull=False, staff__isnull=True)
-                | Q(contact__isnull=True, staff__isnull=False, on_behalf_of=None),
+                condition=Q(contact__isnull=False, right_of__isnull=False, staff=None)
+                | Q(contact__isnull=True, right_of__isnull=True, staff__isnull=False),
                 name="approvals_decision_one_decider",
             ),
             models.UniqueConstraint(
-                fields=["request", "contact"],
+                fields=["request", "round", "contact"],
                 name="approvals_decision_once_per_contact",
             ),
             models.UniqueConstraint(
-                fields=["request", "on_behalf_of"],
-                name="approvals_decision_once_for_somebody",
+                fields=["request", "round", "right_of"],
+                name="approvals_decision_once_per_right",
             ),
             models.UniqueConstraint(
-                fields=["request", "staff"], name="approvals_decision_once_per_staff"
+                fields=["request", "round", "staff"],
+                name="approvals_decision_once_per_staff",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.actor}"
+
+    @property
+    def on_behalf_of_id(self) -> int | None:
+        """For whom the decider stood in; None if by a right of their own."""
+        return self.right_of_id if self.right_of_id != self.contact_id else None
 
 
 class RequestHistory(models.Model):
@@ -326,6 +379,12 @@ class RequestHistory(models.Model):
         APPROVED = "APPROVED", _("Approved")
         DECLINED = "DECLINED", _("Declined")
         WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+        CHANGED = "CHANGED", _("Changed by the requester")
+        ESCALATED = "ESCALATED", _("Escalated to the next company above")
+        EXPIRED = "EXPIRED", _("Expired")
+        ORDERED = "ORDERED", _("Ordered")
+        CANCELLED = "CANCELLED", _("Cancelled")
+        REFUNDED = "REFUNDED", _("Refunded")
 
     request = models.ForeignKey(
         PurchaseRequest,
@@ -337,6 +396,17 @@ class RequestHistory(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=PurchaseRequest.Status)
     version = models.PositiveIntegerField(_("version"))
     actor = models.CharField(_("actor"), max_length=80)
+    on_behalf_of = models.ForeignKey(
+        Contact,
+        verbose_name=_("on behalf of"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+    )
+    # What was submitted, ordered, refunded, or asked for after a change.
+    amount = AmountField(_("amount"), null=True)
+    # Of a change: what was frozen before, so that every revision can be read.
+    replaced = models.JSONField(_("replaced"), null=True)
     comment = models.TextField(_("comment"), max_length=2000, blank=True)
     call_id = models.CharField(_("request id of the call"), max_length=64, blank=True)
     at = models.DateTimeField(_("at"))

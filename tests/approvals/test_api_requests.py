@@ -78,6 +78,7 @@ def test_a_check_says_why_and_who_could_act(api: APIClient, world: World) -> Non
         "scope": "HIERARCHY",
         "period": "PURCHASE",
         "period_start": None,
+        "period_end": None,
         "amount": "50.00",
         "unlimited": False,
         "used": "0.00",
@@ -85,6 +86,9 @@ def test_a_check_says_why_and_who_could_act(api: APIClient, world: World) -> Non
         "remaining": "50.00",
         "currency": "EUR",
         "on_exceed": "APPROVE",
+        "binds": "ALL",
+        "roles": [],
+        "contact": None,
         "applies": True,
         "bites": True,
     }
@@ -98,6 +102,7 @@ def test_a_check_says_why_and_who_could_act(api: APIClient, world: World) -> Non
                 "message": "100.00 EUR exceeds the limit of Acme SE for each purchase, "
                 "50.00 EUR, by 50.00 EUR.",
                 "limit": facts,
+                "rule": None,
             }
         ],
         "considered": {
@@ -116,12 +121,14 @@ def test_a_check_says_why_and_who_could_act(api: APIClient, world: World) -> Non
                 "company": world.head.pk,
                 "approval_groups": [group.pk],
                 "roles": [],
+                "rules": [],
                 "staff": False,
                 "approvers": [
                     {
                         "contact": world.boss.pk,
                         "name": world.boss.name,
                         "through": f"approval group {group.pk} of Acme SE",
+                        "on_behalf_of": None,
                     }
                 ],
             }
@@ -177,6 +184,7 @@ def test_a_submit_that_waits_and_what_is_read_of_it(
     }
     assert body["steps"] == [
         {
+            "round": 1,
             "position": 1,
             "quorum": 1,
             "agreed": 0,
@@ -461,7 +469,7 @@ def test_a_check_over_http_takes_few_queries(
 ) -> None:
     make_limit(company=world.head, amount="1")
 
-    with django_assert_num_queries(7):  # 3 of them: token, company, person
+    with django_assert_num_queries(6):  # 3 of them: token, company, person
         api.post(CHECK, wish(world))
     with django_assert_num_queries(6):  # nobody has to be looked for
         api.post(CHECK, wish(world, amount="0.50"))

@@ -34,6 +34,11 @@ def write(sql: str, *values: object) -> None:
         cursor.execute(sql, values)
 
 
+def with_order(old: str, new: str) -> dict[str, object]:
+    """What an order brings with it, which no other change of the status may."""
+    return {"ordered_amount": 1} if old != new == "ORDERED" else {}
+
+
 def decided() -> PurchaseRequest:
     world = make_world()
     request = submit(world.sub, world.requester, note="Soon, please")
@@ -49,11 +54,11 @@ def test_a_status_moves_along_its_ways_only(old: str, new: str) -> None:
     request = submit(world.sub, world.requester)
     rows = PurchaseRequest.objects.filter(pk=request.pk)
     for status in WAYS[old]:
-        rows.update(status=status)
+        rows.update(status=status, **with_order(request.status, status))
 
     def move() -> None:
         with transaction.atomic():
-            rows.update(status=new)
+            rows.update(status=new, **with_order(old, new))
 
     if new in MOVES[old] | {old}:
         move()

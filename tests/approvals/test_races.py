@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, connections
 
-from approvals import membership, services, situation
+from approvals import locks, membership, services, situation
 from approvals.errors import OpenRequestExists, RequestNotPending
 from approvals.models import Decision, PurchaseRequest, RequestHistory
+from approvals.services import asking, deciding, status
 from companies.models import Company, Contact, ContactAssignment
 from companies.services import move_company, set_status
 from config.actors import SYSTEM
@@ -35,6 +36,8 @@ from tests.races import run_at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 20
+# The functions before which the first caller waits, where they are called.
+PLACES = {"set_status": deciding, "make_snapshot": asking}
 PAUSE = 1.0  # seconds in which the second caller is done, if nothing holds it up
 
 
@@ -51,10 +54,11 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meeting]:
     def run(
         first: Callable[[], Any], second: Callable[[], Any], *, before: str
     ) -> Meeting:
-        """Start `second` when `first` is about to call `services.<before>`."""
+        """Start `second` when `first` is about to call the function `before`."""
         meeting = Meeting()
         inside, done = threading.Event(), threading.Event()
-        original = getattr(services, before)
+        module = PLACES[before]
+        original = getattr(module, before)
 
         def paused(*args: Any, **kwargs: Any) -> Any:
             if threading.current_thread().name == "first":
@@ -72,7 +76,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meeting]:
                 if name == "second":
                     done.set()
 
-        monkeypatch.setattr(services, before, paused)
+        monkeypatch.setattr(module, before, paused)
         threads = [
             threading.Thread(target=work, args=pair, name=pair[0])
             for pair in (("first", first), ("second", second))
@@ -89,20 +93,20 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meeting]:
 
 @pytest.fixture
 def no_hierarchy_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(situation, "acquire_hierarchies", lambda *a, **k: None)
+    monkeypatch.setattr(locks, "acquire_hierarchies", lambda *a, **k: None)
 
 
 @pytest.fixture
 def no_row_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (services, situation):
+    for module in (status, situation):
         monkeypatch.setattr(module, "locked", lambda rows: rows)
 
 
 @pytest.fixture
 def no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        services,
-        "_as_read",
+        status,
+        "as_read",
         lambda request: PurchaseRequest.objects.filter(pk=request.pk),
     )
 
@@ -167,7 +171,7 @@ def test_of_an_approval_and_its_rival_one_wins(
     meeting = meet(
         approving(request, world.admin),
         RIVALS[rival](request, world),
-        before="_set_status",
+        before="set_status",
     )
 
     assert meeting.second_waited
@@ -190,7 +194,7 @@ def test_control_without_row_lock_the_rival_overtakes(
     meeting = meet(
         approving(request, world.admin),
         RIVALS[rival](request, world),
-        before="_set_status",
+        before="set_status",
     )
 
     # Still one outcome, by the condition of the UPDATE; but not the first one's.
@@ -208,7 +212,7 @@ def test_control_without_lock_and_condition_only_the_database_is_left(
     meeting = meet(
         approving(request, world.admin),
         declining(request, world.buyer),
-        before="_set_status",
+        before="set_status",
     )
 
     assert not meeting.second_waited
@@ -304,7 +308,7 @@ def test_a_right_does_not_end_during_the_decision(
     world, request = request_for_buyer(end)
 
     meeting = meet(
-        approving(request, world.buyer), ENDS[end](world.buyer), before="_set_status"
+        approving(request, world.buyer), ENDS[end](world.buyer), before="set_status"
     )
 
     assert meeting.second_waited
@@ -320,7 +324,7 @@ def test_control_without_row_locks_it_ends_before_the_decision_is_written(
     world, request = request_for_buyer(end)
 
     meeting = meet(
-        approving(request, world.buyer), ENDS[end](world.buyer), before="_set_status"
+        approving(request, world.buyer), ENDS[end](world.buyer), before="set_status"
     )
 
     assert not meeting.second_waited
@@ -395,7 +399,7 @@ def test_no_decision_after_a_hold_was_answered(meet: Callable[..., Meeting]) -> 
     request = submit(world.sub, world.requester)
 
     meeting = meet(
-        approving(request, world.admin), holding(world.head), before="_set_status"
+        approving(request, world.admin), holding(world.head), before="set_status"
     )
 
     assert meeting.second_waited
@@ -410,7 +414,7 @@ def test_control_without_hierarchy_lock_a_decision_comes_after_the_hold(
     request = submit(world.sub, world.requester)
 
     meeting = meet(
-        approving(request, world.admin), holding(world.head), before="_set_status"
+        approving(request, world.admin), holding(world.head), before="set_status"
     )
 
     assert not meeting.second_waited

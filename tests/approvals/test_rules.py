@@ -15,6 +15,7 @@ from approvals.rules import (
     Holding,
     LimitState,
     Membership,
+    People,
     Person,
     Purchase,
     Situation,
@@ -854,8 +855,7 @@ def test_who_could_decide_now(case: Eligible) -> None:
     step = with_approvers(
         case.step,
         path(groups=case.groups),
-        case.holdings,
-        memberships,
+        People(holdings=tuple(case.holdings), memberships=tuple(memberships)),
         without=case.without,
         missing=case.missing,
     )

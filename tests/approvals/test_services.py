@@ -176,7 +176,7 @@ def test_a_check_takes_few_queries_however_many_companies(others: int) -> None:
         )
 
     assert decision.outcome == "APPROVAL_REQUIRED"
-    assert len(queries) == 5
+    assert len(queries) == 4
 
 
 def test_a_deep_hierarchy_takes_no_more_queries() -> None:
@@ -191,7 +191,7 @@ def test_a_deep_hierarchy_takes_no_more_queries() -> None:
         )
 
     assert len(decision.reasons) == 17
-    assert len(queries) == 4  # no approval group: nobody to ask for
+    assert len(queries) == 3  # no approval group: nobody to ask for
 
 
 # Submit

@@ -1,0 +1,156 @@
+"""Who may decide for somebody, for how long and up to which amount."""
+
+from datetime import date
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from companies.models import Company, Contact
+from config import money
+from config.fields import AmountField, CurrencyField
+from config.history import track_history
+from integrations.models import ApiClient
+from integrations.recording import Recorded
+
+from .limits import works_in_hierarchy
+
+
+class StandInQuerySet(models.QuerySet["StandIn"]):
+    """Questions about stand-ins."""
+
+    def visible_to(self, client: ApiClient) -> Self:
+        if client.sees_all_hierarchies:
+            return self
+        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+
+    def in_force(self, on: date | None = None) -> Self:
+        """Within their dates on that day (default: today); the last day counts."""
+        day = on or timezone.localdate()
+        return self.filter(valid_from__lte=day, valid_until__gte=day)
+
+
+class StandIn(Recorded):
+    """Somebody who may decide for a person, for a time, up to an amount.
+
+    Counts for purchases of the company and of everything below it, as far as the person
+    may decide there themselves at that moment: a stand-in of a stand-in gets nothing.
+    """
+
+    company = models.ForeignKey(
+        Company,
+        verbose_name=_("company"),
+        on_delete=models.PROTECT,
+        related_name="stand_ins",
+        help_text=_("For its purchases, and those of everything below it."),
+    )
+    contact = models.ForeignKey(
+        Contact,
+        verbose_name=_("person"),
+        on_delete=models.PROTECT,
+        related_name="stand_ins",
+    )
+    stand_in = models.ForeignKey(
+        Contact,
+        verbose_name=_("stand-in"),
+        on_delete=models.PROTECT,
+        related_name="stands_in_for",
+    )
+    valid_from = models.DateField(_("from"), default=timezone.localdate)
+    valid_until = models.DateField(_("until"), help_text=_("The last day it counts."))
+    amount = AmountField(
+        _("up to"), null=True, blank=True, help_text=_("Empty: of any amount.")
+    )
+    currency = CurrencyField(
+        _("currency"), blank=True, help_text=_("ISO 4217, if there is an amount.")
+    )
+
+    history = track_history()
+    objects = StandInQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stand-in")
+        verbose_name_plural = _("stand-ins")
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["contact", "valid_until"], name="approvals_standin_until"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(contact=F("stand_in")),
+                name="approvals_standin_not_oneself",
+                violation_error_code="own_stand_in",
+                violation_error_message=_("Nobody stands in for themselves."),
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__lte=F("valid_until")),
+                name="approvals_standin_dates_in_order",
+                violation_error_code="dates_not_in_order",
+                violation_error_message=_("The last day is before the first."),
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True, currency="")
+                | Q(amount__gt=0) & ~Q(currency=""),
+                name="approvals_standin_amount_has_currency",
+                violation_error_code="amount_without_currency",
+                violation_error_message=_(
+                    "Give an amount above 0 with its currency, or neither."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stand_in} for {self.contact}"
+
+    def clean(self) -> None:
+        super().clean()
+        errors = {}
+        if self.amount is not None and self.currency:
+            try:
+                money.check_minor_units(self.amount, self.currency)
+            except ValidationError as error:
+                errors["amount"] = error
+        for name in ("contact", "stand_in"):
+            person = getattr(self, f"{name}_id")
+            assigned = person is None or self.company_id is None
+            if not assigned and not works_in_hierarchy(person, self.company_id):
+                errors[name] = ValidationError(
+                    _("The person is not assigned in this hierarchy."),
+                    code="not_in_hierarchy",
+                )
+        if errors:
+            raise ValidationError(errors)
+
+
+class ApprovalPolicy(Recorded):
+    """What the seller's staff have settled for the purchases of one company."""
+
+    company = models.OneToOneField(
+        Company,
+        verbose_name=_("company"),
+        on_delete=models.CASCADE,
+        related_name="approval_policy",
+    )
+    allow_self_approval = models.BooleanField(
+        _("allow self-approval"),
+        default=False,
+        help_text=_(
+            "People who may approve here may approve purchases of their own. Only for "
+            "this company, not for those below it."
+        ),
+    )
+
+    history = track_history()
+
+    class Meta:
+        verbose_name = _("approval policy")
+        verbose_name_plural = _("approval policies")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return str(self.company)

@@ -1,0 +1,29 @@
+"""Checks, submits, decides and ends purchases: all that changes a request is here."""
+
+from .asking import change_request, check_purchase, submit_request
+from .deciding import approve_request, approvers_of, decline_request
+from .ending import (
+    cancel_request,
+    escalate_request,
+    expire_request,
+    forget_texts_of,
+    order_request,
+    refund_request,
+    withdraw_request,
+)
+
+__all__ = [
+    "approve_request",
+    "approvers_of",
+    "cancel_request",
+    "change_request",
+    "check_purchase",
+    "decline_request",
+    "escalate_request",
+    "expire_request",
+    "forget_texts_of",
+    "order_request",
+    "refund_request",
+    "submit_request",
+    "withdraw_request",
+]

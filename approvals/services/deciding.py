@@ -1,0 +1,201 @@
+"""Approve and decline: by whoever may at that moment, once, on the version they saw."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from approvals import ledger
+from approvals.errors import (
+    AlreadyDecided,
+    CompanyNotActive,
+    NotEligible,
+    SelfApproval,
+)
+from approvals.locks import in_locked_hierarchy
+from approvals.models import ApprovalStep, Decision, PurchaseRequest
+from approvals.rules import (
+    ACTIVE,
+    Approver,
+    Path,
+    Person,
+    Purchase,
+    Step,
+    Through,
+    with_approvers,
+)
+from approvals.situation import (
+    lock_path,
+    lock_person,
+    out_of_the_decision,
+    read_path,
+    read_people,
+)
+from companies.models import Contact
+from config.actors import Actor
+from config.text import clean_text
+
+from .status import Change, Status, lock_request, set_status
+
+Verdict = Decision.Verdict
+STAFF = Through(kind="staff", id=0, company=0, company_name="")
+
+
+def approve_request(
+    request: PurchaseRequest, *, actor: Actor, expected_version: int, comment: str = ""
+) -> PurchaseRequest:
+    """Agree, as the contact for whom the actor acts, or as the seller's staff.
+
+    The last agreement that is needed approves the request. Raises RequestNotPending,
+    StaleVersion, CompanyNotActive, SelfApproval, NotEligible, AlreadyDecided.
+    """
+    return _decide(request, Verdict.APPROVE, actor, expected_version, comment)
+
+
+def decline_request(
+    request: PurchaseRequest, *, actor: Actor, expected_version: int, comment: str = ""
+) -> PurchaseRequest:
+    """Decline; one is enough to end the request. Raises what approving raises."""
+    return _decide(request, Verdict.DECLINE, actor, expected_version, comment)
+
+
+def approvers_of(request: PurchaseRequest) -> Step | None:
+    """The open step with those who can decide now; None if nothing is open."""
+    if not request.is_pending:
+        return None
+    return _open_step(request, read_path(request.company_id))[1]
+
+
+@in_locked_hierarchy
+def _decide(
+    request: PurchaseRequest,
+    verdict: Decision.Verdict,
+    actor: Actor,
+    expected_version: int,
+    comment: str,
+) -> PurchaseRequest:
+    path = lock_path(request.company_id)
+    request = lock_request(request, Status.PENDING, expected_version)
+    if any(company.status != ACTIVE for company in path):
+        raise CompanyNotActive(company=request.company_id)
+    step, approver = _right_to_decide(request, path, actor)
+    by_contact = actor.contact_id is not None
+    Decision.objects.create(
+        request=request,
+        step=step,
+        round=request.round,
+        verdict=verdict,
+        contact_id=actor.contact_id,
+        right_of_id=approver.right_of if by_contact else None,
+        staff_id=actor.staff_id,
+        actor=str(actor),
+        through=_frozen(approver.through),
+        request_version=request.version,
+        comment=clean_text(comment),
+        decided_at=timezone.now(),
+    )
+    if verdict == Verdict.DECLINE:
+        status, change = Status.DECLINED, Change.DECLINED
+        ledger.release(request, actor=actor)
+    elif _open_approval_step(request) is None:
+        status, change = Status.APPROVED, Change.APPROVED
+    else:
+        status, change = Status.PENDING, Change.AGREED
+    instead_of = approver.through.instead_of
+    set_status(
+        request,
+        status,
+        change,
+        actor,
+        comment,
+        on_behalf_of=instead_of.id if instead_of else None,
+        **_begun_anew(request, step, change),
+    )
+    return request
+
+
+def _begun_anew(
+    request: PurchaseRequest, step: ApprovalStep, change: str
+) -> dict[str, Any]:
+    """The next step's people are reminded in their own time."""
+    if change == Change.AGREED and _open_approval_step(request) != step:
+        return {"reminded_at": None, "escalated_at": None}
+    return {}
+
+
+def _right_to_decide(
+    request: PurchaseRequest, path: Path, actor: Actor
+) -> tuple[ApprovalStep, Approver]:
+    """By which right the actor may decide now, read under the locks that end rights."""
+    decisions = request.decisions.filter(round=request.round)
+    if actor.contact_id is not None:
+        own = actor.contact_id == request.requester_id
+        if own and not path[-1].allows_self_approval:
+            raise SelfApproval(request=request.pk)
+        if not lock_person(actor.contact_id).is_active:
+            raise NotEligible(contact=actor.contact_id)
+        if decisions.filter(contact=actor.contact_id).exists():
+            raise AlreadyDecided(request=request.pk)
+        step, step_now = _open_step(request, path)
+        for approver in step_now.approvers:
+            if approver.person.id == actor.contact_id:
+                return step, approver
+    elif actor.staff_id is not None:
+        _check_staff(request, actor.staff_id)
+        if decisions.filter(staff=actor.staff_id).exists():
+            raise AlreadyDecided(request=request.pk)
+        step, step_now = _open_step(request, path)
+        if step_now.staff:
+            return step, Approver(person=Person(id=0), through=STAFF)
+    raise NotEligible(request=request.pk)
+
+
+def _check_staff(request: PurchaseRequest, staff_id: int) -> None:
+    """Staff in office who may decide, and who are not the requester themselves."""
+    user = get_user_model().objects.filter(pk=staff_id, is_active=True).first()
+    if user is None or not user.has_perm("approvals.decide_purchaserequest"):
+        raise NotEligible(request=request.pk)
+    if Contact.objects.with_email(user.email).filter(pk=request.requester_id).exists():
+        raise SelfApproval(request=request.pk)
+
+
+def _open_step(request: PurchaseRequest, path: Path) -> tuple[ApprovalStep, Step]:
+    """The step that is open, and who could decide in it now."""
+    step = _open_approval_step(request)
+    decided = request.decisions.filter(round=request.round, contact__isnull=False)
+    heard = {pk for pair in decided.values_list("contact", "right_of") for pk in pair}
+    purchase = Purchase(
+        amount=request.amount, currency=request.currency, kind=request.kind
+    )
+    plan = Step(
+        position=step.position,
+        quorum=step.quorum,
+        company=step.company_id,
+        approval_groups=tuple(step.approval_groups),
+        roles=tuple(step.roles),
+    )
+    return step, with_approvers(
+        plan,
+        path,
+        read_people(path, purchase),
+        without=out_of_the_decision(path, request.requester_id, heard),
+        missing=step.quorum - step.agreed,
+        escalated=request.escalated_at is not None,
+    )
+
+
+def _open_approval_step(request: PurchaseRequest) -> ApprovalStep | None:
+    """The first step in which too few have agreed, annotated with how many have."""
+    steps = request.steps.filter(round=request.round)
+    return steps.open().order_by("position").first()
+
+
+def _frozen(through: Through) -> dict[str, Any]:
+    instead_of = through.instead_of
+    return {
+        "kind": through.kind,
+        "id": through.id,
+        "company": through.company,
+        "text": str(through),
+        "instead_of": instead_of.id if instead_of else None,
+    }
