@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import DomainError, Forbidden
+from config.errors import DomainError, Forbidden, NeedsConfirmation
 
 
 class RequestNotPending(DomainError):
@@ -37,7 +37,7 @@ class MoreThanOrdered(DomainError):
     default_message = _("At most what was ordered can be refunded.")
 
 
-class WouldStrandRequests(DomainError):
+class WouldStrandRequests(NeedsConfirmation):
     """`details` names the open requests, by id."""
 
     code = "would_strand_requests"

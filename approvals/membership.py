@@ -12,6 +12,7 @@ from config.clean import clean_changes
 from config.db import locked
 from config.errors import StaleVersion
 
+from . import stranding
 from .locks import in_locked_hierarchy, lock_hierarchy_of
 from .models import ApprovalGroup, ApprovalGroupMember
 
@@ -40,12 +41,13 @@ def update_approval_group(
     actor: Actor,
     expected_version: int,
     members: Iterable[Contact | int] | None = None,
+    confirm: bool = True,
     **fields: Any,
 ) -> ApprovalGroup:
     """Change fields, and members if given: the whole list, who is missing leaves.
 
     Whoever leaves no longer decides, from the next call on. Raises ValidationError,
-    StaleVersion.
+    StaleVersion, and without `confirm` WouldStrandRequests.
     """
     lock_hierarchy_of(group.company_id)
     group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
@@ -55,23 +57,28 @@ def update_approval_group(
     for name in changed:
         setattr(group, name, fields[name])
     clean_changes(group, changed)
-    moved = members is not None and _set_members(group, members, actor)
-    if changed or moved:
-        group.by(actor).save()
+    with stranding.watching(stranding.below(group.company_id), confirm=confirm):
+        moved = members is not None and _set_members(group, members, actor)
+        if changed or moved:
+            group.by(actor).save()
     return group
 
 
 @in_locked_hierarchy
 def delete_approval_group(
-    group: ApprovalGroup, *, actor: Actor, expected_version: int
+    group: ApprovalGroup, *, actor: Actor, expected_version: int, confirm: bool = True
 ) -> None:
-    """Delete the group. Requests that wait for it move on to others."""
+    """Delete the group. Requests that wait for it move on to others.
+
+    Raises StaleVersion, and without `confirm` WouldStrandRequests.
+    """
     lock_hierarchy_of(group.company_id)
     group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
     if group.version != expected_version:
         raise StaleVersion(version=group.version)
-    _set_members(group, (), actor)
-    group.by(actor).delete()
+    with stranding.watching(stranding.below(group.company_id), confirm=confirm):
+        _set_members(group, (), actor)
+        group.by(actor).delete()
 
 
 def _set_members(

@@ -1,17 +1,27 @@
-"""What happens here when companies and people change."""
+"""What happens here when companies and people change, or somebody asks what would."""
 
+from collections.abc import Callable
 from typing import Any
 
-from companies.models import Company, Contact
+from companies.models import Contact
+from companies.preview import Standing
 
-from . import services
-from .preview import preview_move
+from . import services, stranding
+from .standing import standing_of
 
 
-def tell_what_a_move_changes(
-    company: Company, parent: Company | None, **kwargs: Any
-) -> list[str]:
-    return preview_move(company, parent)
+def say_how_things_stand(company: int, **kwargs: Any) -> list[Standing]:
+    return standing_of(company)
+
+
+def watch_open_requests(
+    contact: int | None, company: int | None, closing: bool, **kwargs: Any
+) -> Callable[[], None]:
+    if closing:
+        return stranding.watch_closing(company)
+    if contact is not None:
+        return stranding.watch(stranding.concerning(contact))
+    return stranding.watch(stranding.below(company))
 
 
 def forget_texts(contact: Contact, **kwargs: Any) -> None:

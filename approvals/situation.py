@@ -29,7 +29,6 @@ from .rules import (
     Path,
     People,
     Person,
-    Purchase,
     Role,
     RuleState,
     RuleStep,
@@ -253,7 +252,6 @@ def read_holdings(
 
 def read_people(
     path: Path,
-    purchase: Purchase,
     *,
     day: date | None = None,
     holdings: tuple[Holding, ...] | None = None,
@@ -267,7 +265,7 @@ def read_people(
     return People(
         holdings=holdings,
         memberships=memberships,
-        deputies=_deputies(path, purchase, day),
+        deputies=_deputies(path, day),
     )
 
 
@@ -296,24 +294,30 @@ def _memberships(
     )
 
 
-def _deputies(path: Path, purchase: Purchase, day: date | None) -> tuple[Deputy, ...]:
-    """Stand-ins for purchases of this company and amount, who are active themselves."""
+def _deputies(path: Path, day: date | None) -> tuple[Deputy, ...]:
+    """Stand-ins for purchases of this company, who are active themselves."""
     if not any(on_path.has_stand_ins for on_path in path):
         return ()
-    enough = Q(amount=None) | Q(amount__gte=purchase.amount, currency=purchase.currency)
     found = (
         StandIn.objects.in_force(day)
         .filter(
-            enough,
             _assigned_in_hierarchy(path[-1].id, "stand_in", day),
             company__in=[company.id for company in path],
         )
         .order_by("pk")
-        .values_list("pk", "contact_id", "stand_in_id", *OF_STAND_IN)
+        .values_list(
+            "pk", "contact_id", "amount", "currency", "stand_in_id", *OF_STAND_IN
+        )
     )
     return tuple(
-        Deputy(id=pk, stands_in_for=contact, person=_person(stand_in, *name))
-        for pk, contact, stand_in, *name in found
+        Deputy(
+            id=pk,
+            stands_in_for=contact,
+            person=_person(stand_in, *name),
+            most=most,
+            currency=currency,
+        )
+        for pk, contact, most, currency, stand_in, *name in found
     )
 
 

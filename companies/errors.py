@@ -34,6 +34,11 @@ class ParentGone(CompanyError):
     default_message = _("The parent company has just been deleted.")
 
 
+class PreviewOutdated(CompanyError):
+    code = "preview_outdated"
+    default_message = _("Something has changed since the preview. Preview it again.")
+
+
 class TreeChanged(CompanyError):
     """The company went on changing hierarchies while it was to be locked."""
 

@@ -1,13 +1,14 @@
 """Changes of companies and people that are more than saving one row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from config.actors import Actor
+from config.actors import SYSTEM, Actor
 from config.db import locked
 from config.errors import StaleVersion
 
@@ -15,7 +16,8 @@ from .errors import CompanyInUse, ContactErased, ParentGone
 from .models import Company, Contact
 from .models.company import Status
 from .models.contact import PERSONAL_FIELDS
-from .signals import contact_erased, move_previewed
+from .preview import Preview, as_previewed, preview_change
+from .signals import contact_erased, rights_changing
 from .tree.guard import lock_companies
 
 
@@ -39,11 +41,13 @@ def move_company(
     actor: Actor,
     expected_version: int | None = None,
     reason: str = "",
+    previewed: str = "",
 ) -> Company:
     """Place a company and everything below it under `parent`; None: to the top.
 
-    Ledger, history, requests, groups and people keep their company. Raises
-    WouldCloseCycle, TooDeep, ParentClosed, ParentGone, StaleVersion.
+    Ledger, history, requests, groups and people keep their company. `previewed`: the
+    token of a preview, of which nothing may have changed since. Raises WouldCloseCycle,
+    TooDeep, ParentClosed, ParentGone, StaleVersion, PreviewOutdated.
     """
     asked = [company.pk, parent.pk if parent else None]
     try:
@@ -55,8 +59,22 @@ def move_company(
     company, parent = found[company.pk], found.get(asked[1])
     check_version(company, expected_version)
     if company.parent_id != asked[1]:
-        company.by(actor, reason).move(parent)
+        with as_previewed(company, _to(parent), previewed):
+            company.by(actor, reason).move(parent)
     return company
+
+
+def preview_move(
+    company: Company, parent: Company | None, *, actor: Actor = SYSTEM
+) -> Preview:
+    """What the move would change, in all apps. Raises what the move would raise."""
+    return preview_change(
+        company, _to(parent), lambda: move_company(company, parent, actor=actor)
+    )
+
+
+def _to(parent: Company | None) -> str:
+    return f"move to {parent.pk if parent else 'the top'}"
 
 
 @transaction.atomic
@@ -67,17 +85,62 @@ def set_status(
     actor: Actor,
     reason: str,
     expected_version: int | None = None,
+    previewed: str = "",
+    confirm: bool = True,
 ) -> Company:
     """Activate, hold or close a company. All below it feel it with their next call.
 
     Waits for purchases in the hierarchy that are being submitted or decided.
+    `previewed`: the token of a preview, of which nothing may have changed since.
+    Without `confirm` closing is refused if others would be left stranded: the app that
+    knows them says so. Raises PreviewOutdated, StaleVersion.
     """
     company = lock_companies(Company, [company.pk])[company.pk]
     check_version(company, expected_version)
-    if company.status != status:
+    if company.status == status:
+        return company
+    confirm = confirm or status != Status.CLOSED
+    with (
+        watching_rights(company=company.pk, closing=True, confirm=confirm),
+        as_previewed(company, status, previewed),
+    ):
         company.status = status
         company.by(actor, reason).save(update_fields=["status"])
     return company
+
+
+def preview_status(
+    company: Company, status: Status, *, actor: Actor = SYSTEM
+) -> Preview:
+    """What activating, holding or closing the company would change, in all apps."""
+    return preview_change(
+        company,
+        status,
+        lambda: set_status(company, status, actor=actor, reason="preview"),
+    )
+
+
+@contextmanager
+def watching_rights(
+    *,
+    contact: int | None = None,
+    company: int | None = None,
+    closing: bool = False,
+    confirm: bool = False,
+) -> Iterator[None]:
+    """Make a change in here that may end rights of a person, or of people at a company.
+
+    `closing`: the company is closed. Afterwards the apps that rely on these rights may
+    refuse the change, if it is not confirmed: raise NeedsConfirmation inside the
+    change's transaction, which is then rolled back.
+    """
+    answers = []
+    if not confirm:
+        asked = {"contact": contact, "company": company, "closing": closing}
+        answers = rights_changing.send(Company, **asked)
+    yield
+    for _receiver, refuse in answers:
+        refuse()
 
 
 @transaction.atomic
@@ -96,12 +159,6 @@ def delete_company(
         company.by(actor).delete()
     except ProtectedError as error:
         raise CompanyInUse(company=company.pk) from error
-
-
-def preview_move(company: Company, parent: Company | None) -> list[str]:
-    """What the move would change, in all apps, as sentences for people."""
-    answers = move_previewed.send(Company, company=company, parent=parent)
-    return [sentence for _receiver, sentences in answers for sentence in sentences]
 
 
 @transaction.atomic

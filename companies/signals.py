@@ -6,9 +6,16 @@ from django.dispatch import Signal
 # its transaction. post_save announces all other new ones.
 companies_loaded = Signal()
 
-# Before a move, with `company` and `parent` (None: to the top). Receivers return a list
-# of sentences that say what would change for them.
-move_previewed = Signal()
+# For a preview, with `company`, an id. Receivers return a list of `preview.Standing`:
+# how things stand for the company and all below it, in the same order of topics each
+# time.
+standing_asked = Signal()
+
+# Before a change that may end rights, in its transaction: of the `contact`, or of
+# people at the `company` (ids, one of them None), or because the company is `closing`.
+# Receivers return a function. It is called after the change and raises what speaks
+# against it.
+rights_changing = Signal()
 
 # In the transaction that erases a person, with `contact`, after its fields are gone.
 contact_erased = Signal()

@@ -25,6 +25,17 @@ class DomainError(Exception):
         return str(self.message)
 
 
+class NeedsConfirmation(DomainError):
+    """What the change brings with it should be known first; it is made if confirmed.
+
+    `lines` tell staff what that is, each by itself.
+    """
+
+    code = "needs_confirmation"
+    default_message = _("This has consequences. Confirm it if it shall be done.")
+    lines: tuple[str, ...] = ()
+
+
 class StaleVersion(DomainError):
     """Somebody changed the row since the caller read it; `details` has its version."""
 

@@ -92,6 +92,7 @@ class ApprovalGroupAdmin(KonzernAdmin):
                 actor=actor,
                 expected_version=data["seen_version"],
                 members=data["people"],
+                confirm=self.confirmed(request),
                 **fields,
             )
         else:
@@ -102,7 +103,10 @@ class ApprovalGroupAdmin(KonzernAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ApprovalGroup) -> None:
         membership.delete_approval_group(
-            obj, actor=self.actor(request), expected_version=obj.version
+            obj,
+            actor=self.actor(request),
+            expected_version=obj.version,
+            confirm=self.confirmed(request),
         )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

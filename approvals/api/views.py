@@ -109,6 +109,7 @@ class ApprovalGroupViewSet(
     filterset_class = ApprovalGroupFilterSet
     read_scope = "limits:read"
     write_scope = "limits:write"
+    confirm_on = ("update", "partial_update", "destroy")
     ordering_fields = {
         "name": "name",
         "created_at": "created_at",
@@ -125,12 +126,16 @@ class ApprovalGroupViewSet(
             serializer.instance,
             actor=self.actor,
             expected_version=self.expected_version,
+            confirm=self.confirmed,
             **serializer.validated_data,
         )
 
     def perform_destroy(self, instance: ApprovalGroup) -> None:
         membership.delete_approval_group(
-            instance, actor=self.actor, expected_version=self.expected_version
+            instance,
+            actor=self.actor,
+            expected_version=self.expected_version,
+            confirm=self.confirmed,
         )
 
 

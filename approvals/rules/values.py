@@ -93,11 +93,19 @@ class Membership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deputy:
-    """Somebody active who may stand in for a person, as far as the amount allows."""
+    """Somebody active who may stand in for a person, up to an amount."""
 
     id: int  # of the StandIn
     stands_in_for: int  # a person
     person: Person
+    most: Decimal | None = None  # None: any amount, in any currency
+    currency: str = ""
+
+    def may_decide(self, purchase: "Purchase") -> bool:
+        """Whether the amount allows it; amounts are compared in one currency only."""
+        if self.most is None:
+            return True
+        return self.currency == purchase.currency and purchase.amount <= self.most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +115,11 @@ class People:
     holdings: tuple[Holding, ...] = ()
     memberships: tuple[Membership, ...] = ()
     deputies: tuple[Deputy, ...] = ()
+
+    def able_to_decide(self, purchase: "Purchase") -> "People":
+        """Without the stand-ins for whom the purchase is too large."""
+        able = tuple(one for one in self.deputies if one.may_decide(purchase))
+        return replace(self, deputies=able)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Checks, submits, decides and ends purchases: all that changes a request is here."""
 
+from approvals.waiting import approvers_of
+
 from .asking import change_request, check_purchase, submit_request
-from .deciding import approve_request, approvers_of, decline_request
+from .deciding import approve_request, decline_request
 from .ending import (
     cancel_request,
     escalate_request,

@@ -290,12 +290,9 @@ def _answer(
     answer = decide(purchase, situation)
     if not answer.steps:
         return answer
-    people = read_people(
-        path,
-        purchase,
-        day=timezone.localdate(at) if at else None,
-        holdings=situation.holdings,
-    )
+    day = timezone.localdate(at) if at else None
+    people = read_people(path, day=day, holdings=situation.holdings)
+    people = people.able_to_decide(purchase)
     out = out_of_the_decision(path, requester.pk)
     return answer.naming(
         with_approvers(step, path, people, without=out) for step in answer.steps

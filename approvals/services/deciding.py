@@ -19,18 +19,13 @@ from approvals.rules import (
     Approver,
     Path,
     Person,
-    Purchase,
-    Step,
     Through,
-    with_approvers,
 )
 from approvals.situation import (
     lock_path,
     lock_person,
-    out_of_the_decision,
-    read_path,
-    read_people,
 )
+from approvals.waiting import open_step
 from companies.models import Contact
 from config.actors import Actor
 from config.text import clean_text
@@ -57,13 +52,6 @@ def decline_request(
 ) -> PurchaseRequest:
     """Decline; one is enough to end the request. Raises what approving raises."""
     return _decide(request, Verdict.DECLINE, actor, expected_version, comment)
-
-
-def approvers_of(request: PurchaseRequest) -> Step | None:
-    """The open step with those who can decide now; None if nothing is open."""
-    if not request.is_pending:
-        return None
-    return _open_step(request, read_path(request.company_id))[1]
 
 
 @in_locked_hierarchy
@@ -136,17 +124,17 @@ def _right_to_decide(
             raise NotEligible(contact=actor.contact_id)
         if decisions.filter(contact=actor.contact_id).exists():
             raise AlreadyDecided(request=request.pk)
-        step, step_now = _open_step(request, path)
-        for approver in step_now.approvers:
+        step = open_step(request, path)
+        for approver in step.now.approvers:
             if approver.person.id == actor.contact_id:
-                return step, approver
+                return step.stored, approver
     elif actor.staff_id is not None:
         _check_staff(request, actor.staff_id)
         if decisions.filter(staff=actor.staff_id).exists():
             raise AlreadyDecided(request=request.pk)
-        step, step_now = _open_step(request, path)
-        if step_now.staff:
-            return step, Approver(person=Person(id=0), through=STAFF)
+        step = open_step(request, path)
+        if step.now.staff:
+            return step.stored, Approver(person=Person(id=0), through=STAFF)
     raise NotEligible(request=request.pk)
 
 
@@ -157,31 +145,6 @@ def _check_staff(request: PurchaseRequest, staff_id: int) -> None:
         raise NotEligible(request=request.pk)
     if Contact.objects.with_email(user.email).filter(pk=request.requester_id).exists():
         raise SelfApproval(request=request.pk)
-
-
-def _open_step(request: PurchaseRequest, path: Path) -> tuple[ApprovalStep, Step]:
-    """The step that is open, and who could decide in it now."""
-    step = _open_approval_step(request)
-    decided = request.decisions.filter(round=request.round, contact__isnull=False)
-    heard = {pk for pair in decided.values_list("contact", "right_of") for pk in pair}
-    purchase = Purchase(
-        amount=request.amount, currency=request.currency, kind=request.kind
-    )
-    plan = Step(
-        position=step.position,
-        quorum=step.quorum,
-        company=step.company_id,
-        approval_groups=tuple(step.approval_groups),
-        roles=tuple(step.roles),
-    )
-    return step, with_approvers(
-        plan,
-        path,
-        read_people(path, purchase),
-        without=out_of_the_decision(path, request.requester_id, heard),
-        missing=step.quorum - step.agreed,
-        escalated=request.escalated_at is not None,
-    )
 
 
 def _open_approval_step(request: PurchaseRequest) -> ApprovalStep | None:

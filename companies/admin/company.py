@@ -1,5 +1,6 @@
 """One company: what it is, where it stands, who works there, what happened to it."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django import forms
@@ -30,10 +31,12 @@ from config.admin import (
     KonzernAdmin,
     Panel,
     ReasonForm,
+    as_validation_error,
 )
 from config.admin.base import ON_PAGE
+from config.errors import DomainError
 
-from .people import AssignmentInline
+from .people import AssignmentInline, watching_people
 from .places import LinkInline, LocationInline
 from .tree import EffectiveStatusFilter, PlaceFilter, TreeColumns, TreeList
 
@@ -198,6 +201,11 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             "links_from_others": links[:AT_ONCE],
         }
 
+    def watching(
+        self, request: HttpRequest, object_id: str | None
+    ) -> AbstractContextManager[Any]:
+        return watching_people(self, request, object_id, "company")
+
     def save_model(
         self, request: HttpRequest, obj: Company, form: Any, change: bool
     ) -> None:
@@ -248,10 +256,17 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             parent = form.cleaned_data["parent"]
             confirm = str(parent.pk) if parent else "top"
             # Only what was previewed is done: a changed answer is previewed again.
-            if request.POST.get("confirm") == confirm:
-                return self._move(request, company, form.cleaned_data)
-            sentences = [_where(company, parent)]
-            sentences += services.preview_move(company, parent)
+            asked, _at, token = request.POST.get("confirm", "").partition("@")
+            if asked == confirm:
+                return self._move(request, company, form.cleaned_data, token)
+            try:
+                preview = services.preview_move(company, parent)
+            except DomainError as error:
+                form.add_error("parent", as_validation_error(error))
+                confirm = ""
+            else:
+                sentences = [_where(company, parent), *preview.sentences()]
+                confirm = f"{confirm}@{preview.token}"
         return self.ask(
             request,
             company,
@@ -264,7 +279,11 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         )
 
     def _move(
-        self, request: HttpRequest, company: Company, answer: dict[str, Any]
+        self,
+        request: HttpRequest,
+        company: Company,
+        answer: dict[str, Any],
+        previewed: str,
     ) -> HttpResponse:
         self.attempt(
             request,
@@ -275,6 +294,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
                 actor=self.actor(request),
                 expected_version=answer["seen_version"],
                 reason=answer["reason"],
+                previewed=previewed,
             ),
             done=_("The company has been moved."),
         )
@@ -327,7 +347,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             title=_("%(company)s: %(status)s")
             % {"company": company, "status": status.label},
             button=status.label,
-            sentences=_felt_by(company),
+            sentences=services.preview_status(company, status).sentences(),
             danger=status == Status.CLOSED,
         )
 
@@ -339,8 +359,3 @@ def _where(company: Company, parent: Company | None) -> str:
         "company": company,
         "parent": parent,
     }
-
-
-def _felt_by(company: Company) -> list[str]:
-    below = Company.objects.below(company).count()
-    return [_("%(count)s subsidiaries below it feel it at once.") % {"count": below}]

@@ -1,5 +1,6 @@
 """People and where they work."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.contrib import admin
@@ -96,6 +97,11 @@ class ContactAdmin(KonzernAdmin):
     def autocomplete_text(self, contact: Contact) -> str:
         return f"{contact.name} · {contact.email}"
 
+    def watching(
+        self, request: HttpRequest, object_id: str | None
+    ) -> AbstractContextManager[Any]:
+        return watching_people(self, request, object_id, "contact")
+
     @admin.display(description=gettext_lazy("companies"), ordering="companies_count")
     def companies_count(self, contact: Contact) -> int:
         return contact.companies_count
@@ -191,9 +197,26 @@ class ContactAssignmentAdmin(KonzernAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["contact", "company"]
 
+    def watching(
+        self, request: HttpRequest, object_id: str | None
+    ) -> AbstractContextManager[Any]:
+        found = ContactAssignment.objects.filter(pk=object_id or 0).first()
+        contact = None if found is None else str(found.contact_id)
+        return watching_people(self, request, contact, "contact")
+
     @admin.display(description=gettext_lazy("type"), ordering="type")
     def kind(self, assignment: ContactAssignment) -> str:
         return assignment.get_type_display()
+
+
+def watching_people(
+    page: KonzernAdmin, request: HttpRequest, pk: str | None, name: str
+) -> AbstractContextManager[Any]:
+    """Staff are told first whom a change of roles leaves without anybody to decide."""
+    if pk is None or not pk.isdecimal():
+        return nullcontext()
+    confirm = page.confirmed(request)
+    return services.watching_rights(**{name: int(pk)}, confirm=confirm)
 
 
 def about(rows: QuerySet, term: str, **models: Any) -> QuerySet:

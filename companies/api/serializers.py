@@ -142,8 +142,25 @@ class EmptySerializer(StrictSerializer):
     """Nothing: the action needs no more than its path."""
 
 
+class PreviewTokenField(TextField):
+    """The token of a preview; the change fails if it would do anything else now."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **{
+                "max_length": 500,
+                "required": False,
+                "default": "",
+                "allow_blank": True,
+                "help_text": "The token of the preview that this was decided on.",
+            }
+            | kwargs
+        )
+
+
 class StatusChangeSerializer(StrictSerializer):
     reason = TextField(max_length=500, help_text="Why; it is kept in the history.")
+    preview = PreviewTokenField()
 
 
 class MoveSerializer(StrictSerializer):
@@ -153,15 +170,35 @@ class MoveSerializer(StrictSerializer):
         help_text="The new parent; null: to the top, as a head company.",
     )
     reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+    preview = PreviewTokenField()
 
 
 class MoveTargetSerializer(StrictSerializer):
     parent = VisibleRelatedField(queryset=Company.objects.all(), allow_null=True)
 
 
-class MovePreviewSerializer(serializers.Serializer):
+class StatusTargetSerializer(StrictSerializer):
+    status = serializers.ChoiceField(Company.Status.choices)
+
+
+class TopicSerializer(serializers.Serializer):
+    """One respect in which the change is felt: lines for people."""
+
+    topic = serializers.CharField(
+        help_text="`place`, `statuses`, `people`, `limits`, `rules`, …"
+    )
+    before = serializers.ListField(child=serializers.CharField())
+    after = serializers.ListField(child=serializers.CharField())
+
+
+class PreviewSerializer(serializers.Serializer):
     changes = serializers.ListField(
         child=serializers.CharField(), help_text="Sentences for people."
+    )
+    topics = TopicSerializer(many=True)
+    token = serializers.CharField(
+        help_text="Sent as `preview` of the change it makes that fail (409 "
+        "`preview_outdated`) if it would change anything else."
     )
 
 

@@ -2,7 +2,14 @@
 
 from .base import KonzernAdmin, ReadOnlyAdmin
 from .display import badge, link, plain
-from .forms import AnswerForm, AutocompleteField, KonzernForm, ReasonForm, refusal_text
+from .forms import (
+    AnswerForm,
+    AutocompleteField,
+    KonzernForm,
+    ReasonForm,
+    as_validation_error,
+    refusal_text,
+)
 from .history import history_of
 from .inlines import KonzernStackedInline, KonzernTabularInline, ReadOnlyInline
 from .panels import Panel, extend
@@ -18,6 +25,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "ReasonForm",
+    "as_validation_error",
     "badge",
     "extend",
     "history_of",

@@ -1,6 +1,7 @@
 """KonzernAdmin: every change has its actor, its version and, if refused, its reason."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,7 +17,7 @@ from unfold.admin import ModelAdmin
 
 from config.actors import Actor
 from config.db import is_busy, is_unique_violation
-from config.errors import DomainError
+from config.errors import DomainError, NeedsConfirmation
 
 from .forms import KonzernForm, as_validation_error, refusal_text
 from .history import HISTORY, has_history
@@ -24,6 +25,7 @@ from .panels import Panel, ShownPanel, extensions_of
 
 ON_PAGE = [ActionLocation.CHANGE_FORM]
 ANSWERED = "_answered"
+CONFIRMED = "_confirmed"
 
 
 class KonzernAdmin(ModelAdmin):
@@ -160,6 +162,8 @@ class KonzernAdmin(ModelAdmin):
         page = (object_id, form_url, extra_context)
         try:
             return super().changeform_view(request, *page)
+        except NeedsConfirmation as error:
+            return self.confirm_first(request, error)
         except (DomainError, ValidationError, DatabaseError) as error:
             if request.method != "POST":
                 raise
@@ -174,9 +178,49 @@ class KonzernAdmin(ModelAdmin):
     ) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
+        except NeedsConfirmation as error:
+            return self.confirm_first(request, error)
         except DomainError as error:
             self.message_user(request, refusal_text(error), messages.ERROR)
             return HttpResponseRedirect(self.url_of("change", object_id))
+
+    def watching(
+        self, request: HttpRequest, object_id: str | None
+    ) -> AbstractContextManager[Any]:
+        """What surrounds a save in its transaction: see services.watching_rights()."""
+        return nullcontext()
+
+    def _changeform_view(
+        self, request: HttpRequest, object_id: str | None, *args: Any
+    ) -> HttpResponse:
+        # Django's own view inside its transaction; private, hence a test of ours.
+        if request.method != "POST":
+            return super()._changeform_view(request, object_id, *args)
+        with self.watching(request, object_id):
+            return super()._changeform_view(request, object_id, *args)
+
+    def confirmed(self, request: HttpRequest) -> bool:
+        """Whether the person has been told what the change brings with it."""
+        return CONFIRMED in request.POST
+
+    def confirm_first(
+        self, request: HttpRequest, error: NeedsConfirmation
+    ) -> TemplateResponse:
+        """Ask with all that was typed at hand, so that a yes sends it once more."""
+        context = self.admin_site.each_context(request) | {
+            "confirmed": CONFIRMED,
+            "error": error,
+            "lines": error.lines,
+            "opts": self.opts,
+            "sent": [
+                (name, value)
+                for name, values in request.POST.lists()
+                for value in values
+                if name != "csrfmiddlewaretoken"
+            ],
+            "title": _("Is this meant?"),
+        }
+        return TemplateResponse(request, "konzern/confirm.html", context)
 
     def url_of(self, page: str, *args: Any) -> str:
         opts = self.opts

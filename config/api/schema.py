@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from .serializers import ProblemSerializer
@@ -28,6 +29,14 @@ class KonzernSchema(AutoSchema):
                         "expand", description=f"Objects instead of ids: {names}."
                     )
                 )
+        if action in getattr(self.view, "confirm_on", ()):
+            parameters.append(
+                OpenApiParameter(
+                    "confirm",
+                    OpenApiTypes.BOOL,
+                    description="Also if it leaves others stranded (409 otherwise).",
+                )
+            )
         if action in ("update", "partial_update", "destroy"):
             parameters.append(
                 OpenApiParameter(

@@ -40,6 +40,7 @@ class ClientViewSet(viewsets.GenericViewSet):
     filterset_class: Any = None
     # Query parameters of an action: @action(..., parameters=["depth"]).
     parameters: Sequence[str] = ()
+    confirm_on: Sequence[str] = ()  # actions that a warning holds up: ?confirm=true
     ordering_fields: Mapping[str, str] = {}  # name in ?ordering= → column
     default_ordering: Sequence[str] = ("id",)
     lookup_value_regex = "[1-9][0-9]{0,17}"  # fits into a bigint; ASCII only
@@ -63,12 +64,22 @@ class ClientViewSet(viewsets.GenericViewSet):
         """The version in If-Match, for actions that do not insist on one."""
         return self.expected_version if "If-Match" in self.request.headers else None
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether the caller knows what the change brings with it."""
+        asked = self.request.query_params.get("confirm", "false")
+        if asked not in ("true", "false"):
+            raise invalid_parameter("confirm", "true or false.", "invalid")
+        return asked == "true"
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         check_parameters(request, self.known_parameters())
 
     def known_parameters(self) -> set[str]:
         known = set(self.parameters)
+        if self.action in self.confirm_on:
+            known.add("confirm")
         if self.action in ("list", "retrieve"):
             known |= {"fields", "expand"}
         if self.action == "list":

@@ -79,6 +79,7 @@ BY_PATH = [
     ("delete", "companies/{id}/", "low", None),
     ("post", "companies/{id}/move/", "low", {"parent": None}),
     ("post", "companies/{id}/move/preview/", "low", {"parent": None}),
+    ("post", "companies/{id}/status/preview/", "low", {"status": "ON_HOLD"}),
     ("post", "companies/{id}/activate/", "low", {"reason": "x"}),
     ("post", "companies/{id}/hold/", "low", {"reason": "x"}),
     ("post", "companies/{id}/close/", "low", {"reason": "x"}),

@@ -16,10 +16,9 @@ from companies.services import (
     erase_contact,
     move_company,
     possible_duplicates,
-    preview_move,
     set_status,
 )
-from companies.signals import contact_erased, move_previewed
+from companies.signals import contact_erased
 from companies.tree.check import find_tree_faults
 from config.actors import Actor
 from config.errors import StaleVersion
@@ -199,21 +198,6 @@ def test_a_company_of_another_version_is_not_deleted():
         delete_company(company, actor=STAFF, expected_version=1)
 
     assert Company.objects.count() == 1
-
-
-def test_a_preview_asks_all_who_listen():
-    _, company = make_chain(2)
-
-    def answer(sender, company, parent, **kwargs):
-        return [f"{company.code} to {parent.code if parent else 'the top'}"]
-
-    move_previewed.connect(answer)
-    try:
-        sentences = preview_move(company, None)
-    finally:
-        move_previewed.disconnect(answer)
-
-    assert f"{company.code} to the top" in sentences
 
 
 def test_an_erased_person_is_a_pseudonym_everywhere_and_stays_assigned():

@@ -1,4 +1,4 @@
-"""Endpoints of companies: the resource itself, its status, its places and people."""
+"""Endpoints of companies: the resource itself, its places and people."""
 
 from typing import Any
 
@@ -23,11 +23,9 @@ from companies.api.serializers import (
     HistoryEntrySerializer,
     LocationSerializer,
     PersonSerializer,
-    StatusChangeSerializer,
 )
 from companies.api.shapes import COMPANY, DUPLICATE, LOCATION, PERSON
 from companies.models import Company, ContactAssignment, Location
-from companies.models.company import Status
 from config.api.errors import InvalidParameters, invalid_parameter
 from config.api.filters import VisibleChoiceFormField
 from config.api.pagination import KeysetPagination
@@ -42,6 +40,7 @@ from integrations.api.viewsets import (
     UpdateMixin,
 )
 
+from .changes import ChangesMixin
 from .hierarchy import HierarchyMixin
 
 CODE_IN_PATH = r"by-code/(?P<code>[^/]+)"
@@ -54,6 +53,7 @@ PATH_CODE = OpenApiParameter(
 
 
 class CompanyViewSet(
+    ChangesMixin,
     HierarchyMixin,
     ListMixin,
     RetrieveMixin,
@@ -139,48 +139,6 @@ class CompanyViewSet(
         if not isinstance(sent, str) or sent.lower() != code.lower():
             error = serializers.ErrorDetail("Not the code of the path.", "read_only")
             raise serializers.ValidationError({"code": [error]})
-
-    @extend_schema(
-        summary="Activate a company",
-        request=StatusChangeSerializer,
-        responses=CompanySerializer,
-    )
-    @action(detail=True, methods=["post"])
-    def activate(self, request: Request, pk: str) -> Response:
-        return self._set_status(Status.ACTIVE)
-
-    @extend_schema(
-        summary="Put a company on hold",
-        description="Nobody buys for it or for any company below, from the next call.",
-        request=StatusChangeSerializer,
-        responses=CompanySerializer,
-    )
-    @action(detail=True, methods=["post"])
-    def hold(self, request: Request, pk: str) -> Response:
-        return self._set_status(Status.ON_HOLD)
-
-    @extend_schema(
-        summary="Close a company",
-        request=StatusChangeSerializer,
-        responses=CompanySerializer,
-    )
-    @action(detail=True, methods=["post"])
-    def close(self, request: Request, pk: str) -> Response:
-        return self._set_status(Status.CLOSED)
-
-    def _set_status(self, status: Status) -> Response:
-        company = self.get_object()
-        version = self.version_if_given
-        reason = self.read_action(StatusChangeSerializer)["reason"]
-        with transaction.atomic():
-            services.set_status(
-                company,
-                status,
-                actor=self.actor,
-                reason=reason,
-                expected_version=version,
-            )
-            return self.answer(company.pk)
 
     @extend_schema(
         summary="Locations of a company",

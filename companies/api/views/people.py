@@ -48,6 +48,13 @@ class ContactViewSet(
         "updated_at": "updated_at",
     }
 
+    confirm_on = ("update", "partial_update")
+
+    def perform_update(self, serializer: Any) -> Contact:
+        contact = serializer.instance.pk
+        with services.watching_rights(contact=contact, confirm=self.confirmed):
+            return super().perform_update(serializer)
+
     def perform_create(self, serializer: Any) -> Contact:
         # Until the person is assigned somewhere, only who registered them sees them.
         return serializer.save(actor=self.actor, registered_by=self.client)
@@ -97,3 +104,14 @@ class AssignmentViewSet(
     read_scope = "contacts:read"
     write_scope = "contacts:write"
     ordering_fields = {"created_at": "created_at", "updated_at": "updated_at"}
+    confirm_on = ("update", "partial_update", "destroy")
+
+    def perform_update(self, serializer: Any) -> ContactAssignment:
+        contact = serializer.instance.contact_id
+        with services.watching_rights(contact=contact, confirm=self.confirmed):
+            return super().perform_update(serializer)
+
+    def perform_destroy(self, instance: ContactAssignment) -> None:
+        contact = instance.contact_id
+        with services.watching_rights(contact=contact, confirm=self.confirmed):
+            super().perform_destroy(instance)
