@@ -5,12 +5,12 @@ Each step looks for what an earlier run made, so that telling it twice changes n
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from approvals import membership, services
@@ -24,6 +24,8 @@ from integrations.models import ApiClient
 
 DATA = Path(__file__).parent / "data"
 GROUP = "NIC-1275216"  # American Express Company: 399 companies on 14 levels
+SUBSIDIARY = "NIC-3793536"  # its largest: 221 companies below
+OTHER = "NIC-1068191"  # Huntington Bancshares, where nobody can approve
 STAFF = "demo"
 PASSWORD = "konzern-demo"  # noqa: S105  (of a demo that refuses to run in production)
 CLIENT = "demo shop"
@@ -31,6 +33,7 @@ SCOPES = " ".join(settings.OAUTH2_PROVIDER["SCOPES"])
 CURRENCY = "USD"
 
 Role = ContactAssignment.Role
+Period = PurchaseLimit.Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who plays: the head company, one subsidiary, and its people."""
+    """Who plays: the head company, one subsidiary, their people, and one elsewhere."""
 
     head: Company
     subsidiary: Company
@@ -53,6 +56,7 @@ class Cast:
     buyer: Contact
     requester: Contact
     approver: Contact
+    alone: Contact
 
 
 def tell() -> tuple[Cast, Credentials]:
@@ -66,8 +70,13 @@ def tell() -> tuple[Cast, Credentials]:
     return cast, credentials
 
 
+def is_told() -> bool:
+    """Whether an earlier run has begun here."""
+    return Company.objects.with_code(GROUP).exists()
+
+
 def load_companies() -> None:
-    if not Company.objects.with_code(GROUP).exists():
+    if not is_told():
         import_companies(
             [DATA / "starter_companies.csv", DATA / "american_express.csv"],
             locations=[DATA / "starter_locations.csv"],
@@ -75,6 +84,7 @@ def load_companies() -> None:
         )
 
 
+@transaction.atomic
 def let_in() -> Credentials:
     """A staff user and an API client; the secret is the same in every run.
 
@@ -95,15 +105,17 @@ def let_in() -> Credentials:
     return Credentials(client.client_id, secret)
 
 
+@transaction.atomic
 def engage_people() -> Cast:
-    head = Company.objects.with_code(GROUP).get()
-    children = Company.objects.filter(parent=head).with_place()
-    subsidiary = children.order_by("-descendants_count", "id")[0]
+    head, subsidiary, other = (
+        Company.objects.with_code(code).get() for code in (GROUP, SUBSIDIARY, OTHER)
+    )
     people = {
         "admin": ("Ada", "Example", head, Role.ADMIN, True),
         "approver": ("Grace", "Sample", head, "", False),
         "buyer": ("Ben", "Invented", subsidiary, Role.BUYER, True),
         "requester": ("Rita", "Madeup", subsidiary, Role.REQUESTER, False),
+        "alone": ("Nora", "Placeholder", other, Role.REQUESTER, False),
     }
     found = {name: _person(*person) for name, person in people.items()}
     return Cast(head=head, subsidiary=subsidiary, **found)
@@ -129,18 +141,26 @@ def _person(
     return contact
 
 
+@transaction.atomic
 def set_limits(cast: Cast) -> None:
-    """50,000 for everybody in the group; 5,000 in one subsidiary."""
-    for company, amount in ((cast.head, "50000"), (cast.subsidiary, "5000")):
+    """50,000 a month for all of the group together; 5,000 at once in one subsidiary."""
+    for company, amount, period in (
+        (cast.head, "50000", Period.MONTH),
+        (cast.subsidiary, "5000", Period.PURCHASE),
+    ):
         if not PurchaseLimit.objects.filter(company=company).exists():
             money = Money.parse(amount, CURRENCY)
             limit = PurchaseLimit(
-                company=company, amount=money.amount, currency=money.currency
+                company=company,
+                amount=money.amount,
+                currency=money.currency,
+                period=period,
             )
             limit.by(SYSTEM, "demo").full_clean()
             limit.save()
 
 
+@transaction.atomic
 def name_approvers(cast: Cast) -> None:
     if not ApprovalGroup.objects.filter(company=cast.head).exists():
         membership.create_approval_group(
@@ -154,34 +174,47 @@ def name_approvers(cast: Cast) -> None:
 def buy(cast: Cast, credentials: Credentials) -> None:
     """One purchase for each way that it can go."""
     client = ApiClient.objects.get(client_id=credentials.client_id)
-    purchases: Sequence[tuple[str, Contact, str, str]] = (
-        ("demo-1", cast.buyer, "1200.00", ""),
+    for reference, person, amount, then in (
+        ("demo-1", cast.buyer, "1200.00", "order"),
         ("demo-2", cast.buyer, "8000.00", ""),
         ("demo-3", cast.requester, "450.00", "approve"),
         ("demo-4", cast.requester, "2999.00", "decline"),
         ("demo-5", cast.requester, "75.50", "withdraw"),
+        ("demo-6", cast.alone, "320.00", ""),
+    ):
+        if not PurchaseRequest.objects.filter(reference=reference).exists():
+            _buy(cast, client, reference, person, amount, then)
+
+
+@transaction.atomic
+def _buy(
+    cast: Cast,
+    client: ApiClient,
+    reference: str,
+    person: Contact,
+    amount: str,
+    then: str,
+) -> None:
+    def acting(contact: Contact) -> Actor:
+        return Actor.client(client.pk, contact_id=contact.pk)
+
+    _decision, request = services.submit_request(
+        company=person.assignments.get().company,
+        requester=person,
+        kind=PurchaseRequest.Kind.CART,
+        reference=reference,
+        money=Money.parse(amount, CURRENCY),
+        actor=acting(person),
     )
-    for reference, person, amount, then in purchases:
-        if PurchaseRequest.objects.filter(reference=reference).exists():
-            continue
-        _decision, request = services.submit_request(
-            company=cast.subsidiary,
-            requester=person,
-            kind=PurchaseRequest.Kind.CART,
-            reference=reference,
-            money=Money.parse(amount, CURRENCY),
-            actor=Actor.client(client.pk, contact_id=person.pk),
-        )
-        decide = {
-            "approve": (services.approve_request, cast.approver),
-            "decline": (services.decline_request, cast.approver),
-            "withdraw": (services.withdraw_request, person),
-        }.get(then)
-        if request is not None and decide is not None:
-            service, who = decide
-            service(
-                request,
-                actor=Actor.client(client.pk, contact_id=who.pk),
-                expected_version=request.version,
-                comment="Told by the demo.",
+    said = {"expected_version": request.version, "comment": "Told by the demo."}
+    match then:
+        case "approve":
+            services.approve_request(request, actor=acting(cast.approver), **said)
+        case "decline":
+            services.decline_request(request, actor=acting(cast.approver), **said)
+        case "withdraw":
+            services.withdraw_request(request, actor=acting(person), **said)
+        case "order":
+            services.order_request(
+                request, number="4711", actor=Actor.client(client.pk), **said
             )

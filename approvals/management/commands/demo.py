@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import socket
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from approvals.demo import story
+from companies.models import Company
 
 
 class Command(BaseCommand):
@@ -32,13 +34,23 @@ class Command(BaseCommand):
     ) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's password is public: not in production.")
+        if not no_server:
+            _refuse_port_in_use(port)
         if reset:
             self._reset()
+        self._say("Making the database: about half a minute the first time.")
         call_command("migrate", verbosity=0)
+        if Company.objects.exists() and not story.is_told():
+            raise CommandError("Other companies are here: give it an empty database.")
+        self._say("Loading companies and walking through purchases.")
         cast, credentials = story.tell()
         self._print(cast, credentials, f"http://127.0.0.1:{port}")
         if not no_server:
             call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)
+
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
 
     def _reset(self) -> None:
         if connection.vendor != "sqlite":
@@ -52,7 +64,7 @@ class Command(BaseCommand):
         self, cast: story.Cast, credentials: story.Credentials, address: str
     ) -> None:
         api = f"{address}/api/v1"
-        client = shlex.quote(f"{credentials.client_id}:{credentials.client_secret}")
+        id_, secret = credentials.client_id, credentials.client_secret
         purchase = json.dumps(
             {
                 "company": cast.subsidiary.pk,
@@ -61,12 +73,12 @@ class Command(BaseCommand):
             }
         )
         token = (
-            f"TOKEN=$(curl -s -u {client} -d grant_type=client_credentials"
+            'TOKEN=$(curl -s -u "$CLIENT:$SECRET" -d grant_type=client_credentials'
             f" -d 'scope=companies:read purchases:read' {address}/oauth/token/"
             ' | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\')'
         )
         head = '-H "Authorization: Bearer $TOKEN"'
-        self.stdout.write(
+        self._say(
             f"""
 {cast.head.name}: a hierarchy with people, limits and purchases.
 
@@ -77,9 +89,22 @@ API pages {address}/api/docs/
 
 A token, the top of the company's tree, and whether a person may buy:
 
+CLIENT={shlex.quote(id_)} SECRET={shlex.quote(secret)}
 {token}
 curl -s {head} '{api}/companies/{cast.head.pk}/tree/?depth=2'
 curl -s {head} -H 'Content-Type: application/json' \
 -d {shlex.quote(purchase)} {api}/purchase-requests/check/
+
 """
         )
+
+
+def _refuse_port_in_use(port: int) -> None:
+    """Before anything is made: the server itself would find it out last."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            text = f"Port {port} is in use or not to be had: choose another by --port."
+            raise CommandError(text) from error
