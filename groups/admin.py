@@ -3,15 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, Count, IntegerField, OuterRef, Subquery, When
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from companies.models import ContactAssignment
 from config.admin import (
     KonzernAdmin,
     KonzernTabularInline,
@@ -20,29 +17,10 @@ from config.admin import (
     link,
 )
 
+from .membership import members_of, with_members_count
 from .models import CustomerGroup, CustomerGroupQuerySet, GroupMember, GroupPropagation
-from .models.group import Kind
 
-ROLE_OF = {Kind.ADMINS: "ADMIN", Kind.BUYERS: "BUYER", Kind.REQUESTERS: "REQUESTER"}
 SHOWN = 100  # members of an automatic group that are shown
-
-
-def with_members_count(groups: CustomerGroupQuerySet) -> CustomerGroupQuerySet:
-    """Annotate `members_count`: today's, by assignment or by hand."""
-
-    def count(rows: Any, by: str) -> Subquery:
-        counted = rows.order_by().values(by).annotate(n=Count("pk")).values("n")
-        return Subquery(counted, output_field=IntegerField())
-
-    people = ContactAssignment.objects.in_force().filter(company=OuterRef("company"))
-    of_roles = [
-        When(kind=kind, then=count(people.filter(role=role), "company"))
-        for kind, role in ROLE_OF.items()
-    ]
-    members = GroupMember.objects.filter(group=OuterRef("pk"))
-    custom = When(kind=Kind.CUSTOM, then=count(members, "group"))
-    counts = Case(*of_roles, custom, default=count(people, "company"))
-    return groups.annotate(members_count=Coalesce(counts, 0))
 
 
 class GroupColumns:
@@ -86,16 +64,14 @@ class MemberInline(KonzernTabularInline):
         return False
 
 
-def members_of(request: HttpRequest, group: CustomerGroup) -> dict[str, Any]:
-    """Who is in an automatic group, and since when: it follows the assignments."""
-    people = ContactAssignment.objects.in_force().filter(company=group.company_id)
-    if role := ROLE_OF.get(group.kind):
-        people = people.filter(role=role)
-    return {"people": people.select_related("contact").order_by("pk")[:SHOWN]}
+def members(request: HttpRequest, group: CustomerGroup) -> dict[str, Any]:
+    """Who is in an automatic group: it follows the assignments."""
+    people = members_of(group).select_related("contact").order_by("pk")
+    return {"people": people[:SHOWN]}
 
 
 MEMBERS = Panel(
-    "members", gettext_lazy("Members"), "groups/members.html", members_of, order=10
+    "members", gettext_lazy("Members"), "groups/members.html", members, order=10
 )
 
 

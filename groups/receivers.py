@@ -21,7 +21,7 @@ def company_saved(
 
 
 @receiver(companies_loaded, dispatch_uid="groups.companies_loaded")
-def create_groups_after_load(
+def many_companies_loaded(
     sender: type[Company], company_ids: Sequence[int], **kwargs: Any
 ) -> None:
-    services.create_automatic_groups(company_ids)
+    services.load_automatic_groups(company_ids)

@@ -20,8 +20,6 @@ from .models import (
     Mode,
 )
 
-MANY = 500  # from here on rows are loaded, not inserted
-
 
 @transaction.atomic
 def create_automatic_groups(company_ids: Collection[int]) -> None:
@@ -30,9 +28,6 @@ def create_automatic_groups(company_ids: Collection[int]) -> None:
     They are part of the company's creation: told by its event and its history entry,
     they have none of their own until somebody changes them.
     """
-    if len(company_ids) >= MANY:
-        _load_automatic_groups(company_ids)
-        return
     CustomerGroup.objects.bulk_create(
         [
             CustomerGroup(company_id=company_id, kind=kind)
@@ -43,8 +38,9 @@ def create_automatic_groups(company_ids: Collection[int]) -> None:
     )
 
 
-def _load_automatic_groups(company_ids: Collection[int]) -> None:
-    """The same for many new companies, of which none has a group yet."""
+@transaction.atomic
+def load_automatic_groups(company_ids: Collection[int]) -> None:
+    """The same for new companies of a bulk load, of which none has a group yet."""
     now = timezone.now()
     made = {
         "kind": "",

@@ -1,7 +1,7 @@
 """Guards of the database itself, whoever writes, raw SQL included.
 
-A group keeps its kind and its company: both databases refuse the UPDATE. A company has
-its four automatic groups when a transaction ends: PostgreSQL looks at the end of each
+A group keeps its kind and its company, and an automatic group has no stored members:
+both databases refuse the row. A company has its four automatic groups when a transaction ends: PostgreSQL looks at the end of each
 that creates a company or deletes an automatic group, in which order ever. SQLite cannot
 look at the end of a transaction; there the model refuses, and check_groups finds what
 raw SQL has done.
@@ -10,6 +10,7 @@ raw SQL has done.
 from django.db import migrations
 
 TABLE = "groups_customergroup"
+MEMBERS = "groups_groupmember"
 
 POSTGRESQL = [
     f"""
@@ -25,6 +26,24 @@ POSTGRESQL = [
     BEFORE UPDATE OF kind, company_id ON {TABLE} FOR EACH ROW
     WHEN ((OLD.kind, OLD.company_id) IS DISTINCT FROM (NEW.kind, NEW.company_id))
     EXECUTE FUNCTION groups_refuse_change()
+    """,
+    f"""
+    CREATE FUNCTION groups_refuse_member() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT 1 FROM {TABLE} WHERE id = NEW.group_id AND kind <> 'CUSTOM'
+        ) THEN
+            RAISE EXCEPTION 'group % follows the assignments', NEW.group_id
+                USING ERRCODE = 'check_violation',
+                CONSTRAINT = '{MEMBERS}_custom', TABLE = '{MEMBERS}';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    f"""
+    CREATE TRIGGER {MEMBERS}_custom
+    BEFORE INSERT OR UPDATE OF group_id ON {MEMBERS} FOR EACH ROW
+    EXECUTE FUNCTION groups_refuse_member()
     """,
     f"""
     CREATE FUNCTION groups_require_four() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -59,6 +78,8 @@ POSTGRESQL_BACK = [
     f"DROP TRIGGER {TABLE}_four ON {TABLE}",
     "DROP TRIGGER groups_company_has_four ON companies_company",
     "DROP FUNCTION groups_require_four()",
+    f"DROP TRIGGER {MEMBERS}_custom ON {MEMBERS}",
+    "DROP FUNCTION groups_refuse_member()",
     f"DROP TRIGGER {TABLE}_fixed ON {TABLE}",
     "DROP FUNCTION groups_refuse_change()",
 ]
@@ -71,8 +92,23 @@ SQLITE = [
         SELECT RAISE(ABORT, '{TABLE}_fixed');
     END
     """,
+    *[
+        f"""
+        CREATE TRIGGER {MEMBERS}_custom_{name}
+        BEFORE {event} ON {MEMBERS} FOR EACH ROW
+        WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.group_id AND kind <> 'CUSTOM')
+        BEGIN
+            SELECT RAISE(ABORT, '{MEMBERS}_custom');
+        END
+        """
+        for name, event in (("insert", "INSERT"), ("update", "UPDATE OF group_id"))
+    ],
 ]
-SQLITE_BACK = [f"DROP TRIGGER {TABLE}_fixed"]
+SQLITE_BACK = [
+    f"DROP TRIGGER {TABLE}_fixed",
+    f"DROP TRIGGER {MEMBERS}_custom_insert",
+    f"DROP TRIGGER {MEMBERS}_custom_update",
+]
 
 
 def run(statements_by_vendor):

@@ -1,7 +1,7 @@
 """Who gets which prices: customer groups, their members, and how far they reach."""
 
 from .group import AUTOMATIC, CustomerGroup, CustomerGroupQuerySet, Kind
-from .member import GroupMember
+from .member import GroupMember, GroupMemberQuerySet
 from .propagation import GroupPropagation, GroupPropagationQuerySet, Mode
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "CustomerGroup",
     "CustomerGroupQuerySet",
     "GroupMember",
+    "GroupMemberQuerySet",
     "GroupPropagation",
     "GroupPropagationQuerySet",
     "Kind",

@@ -1,14 +1,64 @@
 """Who is in a custom group."""
 
+from datetime import date
+from typing import Any, Self
+
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    Subquery,
+)
 from django.utils.translation import gettext_lazy as _
 
-from companies.models import Company, Contact
+from companies.models import Company, Contact, ContactAssignment
 from config.history import track_history
+from groups.errors import AutomaticGroup
 from integrations.recording import Recorded
 
 from .group import CustomerGroup
+
+
+class GroupMemberQuerySet(models.QuerySet["GroupMember"]):
+    def in_force(self, on: date | None = None) -> Self:
+        """Of active contacts who work in the hierarchy of the group on that day.
+
+        A group across companies asks for no hierarchy.
+        """
+        return self.filter(_counts(on))
+
+    def with_in_force(self, on: date | None = None) -> Self:
+        """Annotate `in_force`: whether the member counts on that day."""
+        counts = ExpressionWrapper(_counts(on), output_field=BooleanField())
+        return self.annotate(in_force=counts)
+
+    def strangers(self) -> Self:
+        """Who was never assigned, or is not any more, in the hierarchy of the group."""
+        assigned = _in_hierarchy(ContactAssignment.objects.order_by())
+        return self.filter(~Exists(assigned), group__company__isnull=False)
+
+
+def _counts(on: date | None) -> Q:
+    assigned = _in_hierarchy(ContactAssignment.objects.order_by().in_force(on))
+    across = Q(group__company=None)
+    return Q(contact__is_active=True) & (across | Q(Exists(assigned)))
+
+
+def _in_hierarchy(assignments: models.QuerySet) -> models.QuerySet:
+    """The member's assignments, of these, in the hierarchy of the group's company."""
+
+    def head_of(company: OuterRef) -> Subquery:
+        places = Company.objects.order_by().with_place()
+        return Subquery(places.filter(pk=company).values("head")[:1])
+
+    return assignments.annotate(head=head_of(OuterRef("company"))).filter(
+        contact=OuterRef("contact"),
+        head=head_of(OuterRef(OuterRef("group__company"))),
+    )
 
 
 class GroupMember(Recorded):
@@ -32,6 +82,7 @@ class GroupMember(Recorded):
     )
 
     history = track_history()
+    objects = GroupMemberQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("member")
@@ -67,6 +118,11 @@ class GroupMember(Recorded):
             raise ValidationError(
                 {"contact": ValidationError(text, code="not_of_hierarchy")}
             )
+
+    def save(self, **kwargs: Any) -> None:
+        if self.group.is_automatic:
+            raise AutomaticGroup(group=self.group_id)
+        super().save(**kwargs)
 
     def record(self, change: str) -> None:
         told = {"created": "member_added", "deleted": "member_removed"}
