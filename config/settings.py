@@ -185,6 +185,8 @@ SPECTACULAR_SETTINGS = {
         "AssignmentTypeEnum": "companies.models.ContactAssignment.Type",
         "CompanyStatusEnum": "companies.models.Company.Status",
         "CompanyTypeEnum": ["COMPANY", "SUBSIDIARY"],
+        "GroupKindEnum": "groups.models.CustomerGroup.Kind",
+        "GroupPropagationEnum": "groups.models.GroupPropagation.Mode",
         "LocationTypeEnum": "companies.models.Location.Type",
         "PurchaseKindEnum": "approvals.models.PurchaseRequest.Kind",
         "RequestStatusEnum": "approvals.models.PurchaseRequest.Status",

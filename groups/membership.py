@@ -35,6 +35,7 @@ ROLES = {
     Kind.BUYERS: Role.BUYER,
     Kind.REQUESTERS: Role.REQUESTER,
 }
+NO_ASSIGNMENT = Value(None, output_field=BigIntegerField())
 
 
 def by_assignment(on: date | None = None) -> ContactAssignmentQuerySet:
@@ -55,9 +56,7 @@ def by_assignment(on: date | None = None) -> ContactAssignmentQuerySet:
 
 def by_hand(on: date | None = None) -> GroupMemberQuerySet:
     """Members of custom groups who count on that day. Annotates `assignment`: none."""
-    return GroupMember.objects.in_force(on).annotate(
-        assignment=Value(None, output_field=BigIntegerField())
-    )
+    return GroupMember.objects.in_force(on).annotate(assignment=NO_ASSIGNMENT)
 
 
 def members_of(group: CustomerGroup, on: date | None = None) -> QuerySet:
@@ -66,13 +65,24 @@ def members_of(group: CustomerGroup, on: date | None = None) -> QuerySet:
     return rows.filter(group=group.pk)
 
 
+def listed_in(group: CustomerGroup) -> QuerySet:
+    """Who is in the group today, and who is in it by hand without counting today.
+
+    Annotates `in_force`: whether the member counts.
+    """
+    if group.is_automatic:
+        return members_of(group).annotate(in_force=Value(True))
+    by_hand = group.memberships.with_in_force()
+    return by_hand.annotate(assignment=NO_ASSIGNMENT)
+
+
 def groups_of(contact: Contact, on: date | None = None) -> QuerySet:
     """The ids of the groups in which the contact is on that day, for `pk__in=`."""
     assigned, put = (
         rows(on).filter(contact=contact).order_by().values("group")
         for rows in (by_assignment, by_hand)
     )
-    return assigned.union(put, all=True)
+    return assigned.union(put, all=True).order_by()
 
 
 def with_members_count(groups: CustomerGroupQuerySet) -> CustomerGroupQuerySet:

@@ -64,6 +64,11 @@ class CustomerGroupQuerySet(models.QuerySet["CustomerGroup"]):
     def across_companies(self) -> Self:
         return self.filter(company=None)
 
+    def with_code(self, code: str) -> Self:
+        """The custom group of that code, in whatever case it is written."""
+        coded = self.exclude(code="").annotate(_code=Lower("code"))
+        return coded.filter(_code=code.lower())
+
     def matching(self, query: str) -> Self:
         """Groups that have every word of `query` in their own or the company's name."""
         rows = self
