@@ -7,9 +7,11 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from companies.models import Company
-from companies.signals import companies_loaded
+from companies.preview import Standing
+from companies.signals import companies_loaded, standing_asked
 
 from . import services
+from .standing import standing_of
 
 
 @receiver(post_save, sender=Company, dispatch_uid="groups.company_saved")
@@ -25,3 +27,10 @@ def many_companies_loaded(
     sender: type[Company], company_ids: Sequence[int], **kwargs: Any
 ) -> None:
     services.load_automatic_groups(company_ids)
+
+
+@receiver(standing_asked, dispatch_uid="groups.standing_asked")
+def say_how_things_stand(
+    sender: type[Company], company: int, **kwargs: Any
+) -> list[Standing]:
+    return standing_of(company)
