@@ -101,6 +101,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -201,6 +202,13 @@ UNFOLD = {
     "SITE_SYMBOL": "account_tree",
     "SITE_URL": None,
     "SHOW_HISTORY": False,  # each page has a tab of its own, with before and after
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("konzern/icon.svg"),
+        }
+    ],
     "STYLES": [lambda request: static("konzern/admin.css")],
     "SIDEBAR": {"navigation": "config.admin.navigation.sidebar"},
     "COLORS": {

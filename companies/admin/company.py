@@ -25,6 +25,7 @@ from unfold.templatetags.unfold_list import results
 from companies import services
 from companies.models import Company, ContactAssignment, Location
 from companies.models.company import BADNESS, CompanyQuerySet
+from companies.preview import Preview
 from config.admin import (
     AnswerForm,
     AutocompleteField,
@@ -251,7 +252,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         """Ask where to, show what would change, then move."""
         company = queryset.get()
         form = self.answer(request, company, MoveForm)
-        sentences, confirm = None, ""
+        sentences, changes, confirm = None, [], ""
         if form.is_bound and form.is_valid():
             parent = form.cleaned_data["parent"]
             confirm = str(parent.pk) if parent else "top"
@@ -265,7 +266,8 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
                 form.add_error("parent", as_validation_error(error))
                 confirm = ""
             else:
-                sentences = [_where(company, parent), *preview.sentences()]
+                sentences = [_where(company, parent)]
+                changes = _differences(preview)
                 confirm = f"{confirm}@{preview.token}"
         return self.ask(
             request,
@@ -275,6 +277,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             title=_("Move %(company)s") % {"company": company},
             button=_("Move") if confirm else _("Preview"),
             sentences=sentences,
+            changes=changes,
             confirm=confirm,
         )
 
@@ -323,6 +326,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
     def _set_status(
         self, request: HttpRequest, company: Company, action: str, status: Status
     ) -> HttpResponse:
+        verb = getattr(self, action).short_description
         form = self.answer(request, company, ReasonForm)
         if form.is_bound and form.is_valid():
             self.attempt(
@@ -335,7 +339,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
                     reason=form.cleaned_data["reason"],
                     expected_version=form.cleaned_data["seen_version"],
                 ),
-                done=_("%(company)s: %(status)s.")
+                done=_("%(company)s is now: %(status)s.")
                 % {"company": company, "status": status.label},
             )
             return HttpResponseRedirect(self.url_of("change", company.pk))
@@ -344,12 +348,24 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             company,
             form,
             action=action,
-            title=_("%(company)s: %(status)s")
-            % {"company": company, "status": status.label},
-            button=status.label,
-            sentences=services.preview_status(company, status).sentences(),
+            title=f"{verb}: {company}",
+            button=verb,
+            sentences=[],
+            changes=_differences(services.preview_status(company, status)),
             danger=status == Status.CLOSED,
         )
+
+
+def _differences(preview: Preview) -> list[dict[str, Any]]:
+    """What a preview found, as rows: what about, what is gone, what is new."""
+    return [
+        {
+            "label": change.label,
+            "gone": [line for line in change.before if line not in change.after],
+            "new": [line for line in change.after if line not in change.before],
+        }
+        for change in preview.changes
+    ]
 
 
 def _where(company: Company, parent: Company | None) -> str:

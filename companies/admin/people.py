@@ -42,6 +42,7 @@ class AssignmentInline(KonzernTabularInline):
 
     model = ContactAssignment
     form = ContactFixed
+    verbose_name = gettext_lazy("person")
     verbose_name_plural = gettext_lazy("people")
     autocomplete_fields = ["contact"]
     fields = ["contact", *WHAT_THEY_ARE]
@@ -55,6 +56,7 @@ class PlaceOfWorkInline(KonzernTabularInline):
 
     model = ContactAssignment
     form = CompanyFixed
+    verbose_name = gettext_lazy("company")
     verbose_name_plural = gettext_lazy("companies")
     autocomplete_fields = ["company"]
     fields = ["company", *WHAT_THEY_ARE]

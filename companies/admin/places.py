@@ -54,6 +54,7 @@ class LinkInline(KonzernTabularInline):
     model = CompanyLink
     fk_name = "company"
     form = OtherFixed
+    verbose_name = gettext_lazy("link")
     verbose_name_plural = gettext_lazy("links")
     autocomplete_fields = ["other"]
     fields = ["kind", "other", "percent", "valid_from", "valid_until"]

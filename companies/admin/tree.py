@@ -14,14 +14,15 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.views import ChangeList
 
 from companies.models import Company
 from companies.models.company import CompanyQuerySet
-from config.admin import badge, link
+from config.admin import KonzernList, badge, link
+
+MOST_STEPS = 3
 
 
-class TreeList(ChangeList):
+class TreeList(KonzernList):
     """Head companies, the subsidiaries of one company, or what was searched for."""
 
     def get_queryset(
@@ -91,11 +92,10 @@ class TreeColumns:
 
     @admin.display(description=gettext_lazy("name"), ordering="name")
     def place(self, company: Company) -> SafeString:
-        path = format_html_join("", '<span class="kz-step">{}</span>', _steps(company))
         return format_html(
             '<div class="kz-place">{}<div>{}{}</div></div>',
             self._expander(company),
-            format_html('<div class="kz-path">{}</div>', path) if path else "",
+            _path(company),
             link(company),
         )
 
@@ -124,5 +124,14 @@ class TreeColumns:
         return str(company.descendants_count or "\N{EN DASH}")
 
 
-def _steps(company: Company) -> list[tuple[str]]:
-    return [(above.name,) for above in getattr(company, "path", [])]
+def _path(company: Company) -> SafeString | str:
+    """Where a hit is; of a long path without the middle, which a title shows."""
+    names = [above.name for above in getattr(company, "path", [])]
+    if not names:
+        return ""
+    shown = names if len(names) <= MOST_STEPS else [names[0], "…", names[-1]]
+    steps = format_html_join(
+        "", '<span class="kz-step">{}</span>', [(name,) for name in shown]
+    )
+    whole = " › ".join(names)  # noqa: RUF001
+    return format_html('<div class="kz-path" title="{}">{}</div>', whole, steps)

@@ -1,6 +1,6 @@
 """The base of all staff pages: our actor, versions, refusals and panels on unfold."""
 
-from .base import KonzernAdmin, ReadOnlyAdmin
+from .base import KonzernAdmin, KonzernList, ReadOnlyAdmin
 from .display import badge, link, plain
 from .forms import (
     AnswerForm,
@@ -19,6 +19,7 @@ __all__ = [
     "AutocompleteField",
     "KonzernAdmin",
     "KonzernForm",
+    "KonzernList",
     "KonzernStackedInline",
     "KonzernTabularInline",
     "Panel",

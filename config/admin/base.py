@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from config.actors import Actor
 from config.db import is_busy, is_unique_violation
@@ -26,6 +27,15 @@ from .panels import Panel, ShownPanel, extensions_of
 ON_PAGE = [ActionLocation.CHANGE_FORM]
 ANSWERED = "_answered"
 CONFIRMED = "_confirmed"
+
+
+class KonzernList(ChangeList):
+    """Offers "show all" where something is left out, and only there."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
 
 
 class KonzernAdmin(ModelAdmin):
@@ -41,9 +51,13 @@ class KonzernAdmin(ModelAdmin):
     list_per_page = 50
     show_full_result_count = False  # counting 100,000 rows twice helps nobody
     list_filter_submit = True
+    view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
 
     # --- what is shown
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KonzernList]:
+        return KonzernList
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[type]:
         inlines = list(super().get_inlines(request, obj))
@@ -266,6 +280,7 @@ class KonzernAdmin(ModelAdmin):
         title: Any,
         button: Any,
         sentences: Iterable[Any] | None = None,
+        changes: Iterable[Any] = (),
         confirm: str = "",
         danger: bool = False,
     ) -> TemplateResponse:
@@ -276,6 +291,7 @@ class KonzernAdmin(ModelAdmin):
             "answered": ANSWERED,
             "back": self.url_of("change", obj.pk),
             "button": button,
+            "changes": list(changes),
             "confirm": confirm,
             "danger": danger,
             "form": form,

@@ -1,5 +1,6 @@
 """Small pieces of pages, all through format_html: names are never markup."""
 
+import json
 from typing import Any
 
 from django.db import models
@@ -32,4 +33,6 @@ def plain(value: Any) -> str:
         return "\N{EN DASH}"
     if value is True or value is False:
         return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -1,4 +1,4 @@
-"""The sidebar: pages by what staff do with them, each for those who may see it."""
+"""The sidebar and the first page: what staff do where, for those who may see it."""
 
 from typing import Any
 
@@ -38,17 +38,41 @@ SECTIONS = [
     ),
 ]
 
+ABOUT = {
+    "companies.company": _("Hierarchies, legal information, status, moves"),
+    "companies.contact": _("People, and the companies they work for"),
+    "companies.contactassignment": _("Who has which role in which company"),
+    "companies.location": _("Addresses for billing and shipping"),
+    "companies.companylink": _("Owners, payers and franchises beside the tree"),
+    "groups.customergroup": _("Who gets which price list"),
+    "groups.grouppropagation": _("Whether groups count for companies above or below"),
+    "approvals.purchaserequest": _("What waits for approval, and what was decided"),
+    "approvals.purchaselimit": _("How much may be bought, where and by whom"),
+    "approvals.approvalgroup": _("People who approve for a company"),
+    "integrations.apiclient": _("Systems that may use the API, and their scopes"),
+    "integrations.event": _("What other systems are told"),
+    "auth.user": _("People who may log in here"),
+    "auth.group": _("Rights that several of them share"),
+}
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     navigation = []
     for title, pages in SECTIONS:
         items = [
-            {"title": name, "icon": icon, "link": _list_of(label)}
+            {
+                "title": name,
+                "icon": icon,
+                "link": _list_of(label),
+                "about": ABOUT.get(label, ""),
+            }
             for label, name, icon in pages
             if _may_see(request, label) and _list_of(label)
         ]
         if items:
-            navigation.append({"title": title, "separator": True, "items": items})
+            separator = bool(navigation)
+            section = {"title": title, "separator": separator, "items": items}
+            navigation.append(section)
     return navigation
 
 

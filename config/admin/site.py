@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 
@@ -15,5 +16,7 @@ class Autocomplete(AutocompleteJsonView):
 
 
 class KonzernSite(UnfoldAdminSite):
+    index_title = _("Overview")
+
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return Autocomplete.as_view(admin_site=self)(request)

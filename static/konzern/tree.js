@@ -47,7 +47,10 @@
       button.setAttribute("aria-expanded", "true");
       remember(button.dataset.company, true);
     } catch {
-      window.location.reload(); // logged out, or the company is gone: the page says it
+      // Logged out, or the company is gone: the page says it. Not to be opened again by
+      // itself, or the page would reload for ever.
+      remember(button.dataset.company, false);
+      window.location.reload();
     } finally {
       button.ariaBusy = "false";
     }
