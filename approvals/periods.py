@@ -5,6 +5,7 @@ those of ISO 8601 (Monday to Sunday). Only dates are reckoned with, so that the 
 which a change of the clocks skips or repeats belongs to its day and to no other.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,7 +29,7 @@ def period_at(period: str, moment: datetime, zone: str = "") -> Span | None:
 
     `zone` is a name of the IANA time zone database; "": the installation's own.
     """
-    return _around(period, local_day(moment, zone))
+    return period_of(period, local_day(moment, zone))
 
 
 def local_day(moment: datetime, zone: str = "") -> date:
@@ -37,14 +38,15 @@ def local_day(moment: datetime, zone: str = "") -> date:
 
 
 def possible_starts(periods: Iterable[str], moment: datetime) -> set[date]:
-    """First days that any time zone could ask for: no two differ by more than a day."""
+    """First days that any time zone could ask for: none is over a day off UTC's."""
     day = moment.astimezone(ZoneInfo("UTC")).date()
     around = [day + timedelta(days=offset) for offset in (-1, 0, 1)]
-    spans = [_around(period, one) for period in periods for one in around]
+    spans = [period_of(period, one) for period in periods for one in around]
     return {span.first for span in spans if span is not None}
 
 
-def _around(period: str, day: date) -> Span | None:
+def period_of(period: str, day: date) -> Span | None:
+    """The period of this kind that the day belongs to; None for `PURCHASE`."""
     match period:
         case "DAY":
             return Span(day, day)
@@ -52,18 +54,14 @@ def _around(period: str, day: date) -> Span | None:
             monday = day - timedelta(days=day.weekday())
             return Span(monday, monday + timedelta(days=6))
         case "MONTH":
-            return _months(day, day.month, 1)
+            return _months(day.year, day.month, 1)
         case "QUARTER":
-            return _months(day, day.month - (day.month - 1) % 3, 3)
+            return _months(day.year, day.month - (day.month - 1) % 3, 3)
         case "YEAR":
-            return _months(day, 1, 12)
+            return _months(day.year, 1, 12)
     return None
 
 
-def _months(day: date, first_month: int, count: int) -> Span:
-    following = first_month + count
-    year, month = day.year + (following > 12), (following - 1) % 12 + 1
-    return Span(
-        day.replace(month=first_month, day=1),
-        date(year, month, 1) - timedelta(days=1),
-    )
+def _months(year: int, first: int, count: int) -> Span:
+    last = first + count - 1
+    return Span(date(year, first, 1), date(year, last, monthrange(year, last)[1]))
