@@ -1,27 +1,38 @@
 """Money of limits: held for a request, used by an order, given back, corrected.
 
 The only writer of counters and of the ledger. Each function runs in the transaction of
-what it is for; counters are taken in the order of their limits' ids, so that two
-transactions never wait for each other (reliability: limits in one order).
+what it is for, and takes all counters that it needs at once, in the order of their
+keys: two transactions never wait for each other.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from config.actors import Actor
 from config.db import require_write_transaction
-from config.money import plus
+from config.money import check_digits, check_minor_units, most_exact
 from config.request_id import current_request_id
+from config.text import clean_text
+from integrations.services import record_event
 
 from .errors import Overtaken
+from .locks import in_locked_hierarchy, lock_hierarchy_of
 from .models import LedgerEntry, LimitCounter, PurchaseLimit, PurchaseRequest
+from .periods import period_of
 from .rules import NOTHING, LimitState
 
+type Key = tuple[int, str, date]  # of a counter: limit, kind of period, its first day
+
 Kind = LedgerEntry.Kind
+KEY = ("limit_id", "period", "period_start")
 TABLE = LimitCounter._meta.db_table
 # One statement for all limits of a purchase: makes the counter of a new period, adds to
 # one that is there, and adds nothing where the ceiling would be passed. Rows are taken
@@ -33,12 +44,13 @@ RESERVE = f"""
     ON CONFLICT (limit_id, period, period_start) DO UPDATE
     SET reserved = ROUND({TABLE}.reserved + excluded.reserved, 4),
         ceiling = excluded.ceiling
-    WHERE excluded.ceiling IS NULL
-        OR ROUND({TABLE}.reserved + {TABLE}.used + excluded.reserved, 4)
-            <= excluded.ceiling
+    WHERE ROUND({TABLE}.reserved + {TABLE}.used + excluded.reserved, 4)
+        <= excluded.ceiling
     RETURNING limit_id, reserved, used, alerted
 """  # noqa: S608
+ALERT = "purchase_limit.alert"
 ROW = "(%s, %s, %s, %s, 0, %s, 0)"
+REASON_LENGTH = LedgerEntry._meta.get_field("reason").max_length
 
 
 def concerned(limits: Iterable[LimitState], currency: str) -> list[LimitState]:
@@ -50,6 +62,23 @@ def concerned(limits: Iterable[LimitState], currency: str) -> list[LimitState]:
             if limit.applies and limit.counts and limit.currency == currency
         ),
         key=lambda limit: limit.id,
+    )
+
+
+def held(request: PurchaseRequest) -> list[LedgerEntry]:
+    """The reservations of the request that have not ended."""
+    entries = LedgerEntry.objects.holding().filter(request=request)
+    return list(entries.select_related("limit").order_by(*KEY))
+
+
+def without(
+    limits: Iterable[LimitState], reservations: Iterable[LedgerEntry]
+) -> tuple[LimitState, ...]:
+    """The limits as they would be, were these reservations given back."""
+    amounts = {_key(entry): entry.amount for entry in reservations}
+    return tuple(
+        replace(limit, reserved=limit.reserved - amounts.get(_key(limit), NOTHING))
+        for limit in limits
     )
 
 
@@ -69,29 +98,36 @@ def reserve(
     counters = _add(holding, amount)
     if len(counters) < len(holding):
         raise Overtaken
-    now, call = timezone.now(), current_request_id()
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            limit_id=limit.id,
-            period=limit.period,
-            period_start=limit.period_start,
-            kind=Kind.RESERVE,
+        _entry(
+            Kind.RESERVE,
+            amount,
+            actor,
             request=request,
             revision=request.revision,
             company_id=request.company_id,
-            amount=amount,
+            limit_id=limit.id,
+            period=limit.period,
+            period_start=limit.period_start,
             currency=request.currency,
             reserved_before=counters[limit.id][0] - amount,
             used_before=counters[limit.id][1],
             cap=limit.cap,
             on_exceed=limit.on_exceed,
-            actor=str(actor),
-            call_id=call,
-            at=now,
         )
         for limit in holding
     )
-    return [limit for limit in holding if _passes_alert(limit, *counters[limit.id])]
+    return [
+        limit
+        for limit in holding
+        if _passes_alert(
+            _key(limit),
+            limit.cap,
+            limit.alert_percents,
+            sum(counters[limit.id][:2]),
+            counters[limit.id][2],
+        )
+    ]
 
 
 def _add(
@@ -102,13 +138,15 @@ def _add(
     values: list[object] = []
     decimals = connection.ops.adapt_decimalfield_value
     for limit in limits:
-        ceiling = None if limit.bites else limit.cap
+        _refuse_inexact(limit.reserved + limit.used + amount, limit.currency, "money")
+        most = most_exact(limit.currency)
+        free = limit.bites or limit.cap is None
         values += [
             limit.id,
             limit.period,
             connection.ops.adapt_datefield_value(limit.period_start),
             decimals(amount, 18, 4),
-            None if ceiling is None else decimals(ceiling, 18, 4),
+            decimals(most if free else min(limit.cap, most), 18, 4),
         ]
     rows = ", ".join([ROW] * len(limits))
     with connection.cursor() as cursor:
@@ -125,150 +163,231 @@ def _exact(value: object) -> Decimal:
     return round(Decimal(repr(value) if isinstance(value, float) else str(value)), 4)
 
 
-def release(request: PurchaseRequest, *, actor: Actor) -> list[LedgerEntry]:
-    """Give back all that the request holds, to the periods it was taken from.
-
-    Returns the reservations that have so ended.
-    """
-    held = _held(request)
-    for entry in held:
-        _move(entry, Kind.RELEASE, entry.amount, actor=actor)
-    return held
+def _refuse_inexact(total: Decimal, currency: str, field: str) -> None:
+    if total > most_exact(currency):
+        text = _("More than a limit can count in a period.")
+        raise ValidationError({field: ValidationError(text, code="too_many_digits")})
 
 
-def hold_again(
-    released: Iterable[LedgerEntry], changed: PurchaseRequest, *, actor: Actor
+def release(request: PurchaseRequest, *, actor: Actor) -> None:
+    """Give back all that the request holds, to the periods it was taken from."""
+    _book(
+        [_ending(entry, Kind.RELEASE, entry.amount, actor) for entry in held(request)]
+    )
+
+
+def hold_less(
+    stored: PurchaseRequest, changed: PurchaseRequest, *, actor: Actor
 ) -> None:
-    """Hold the smaller amount of the next revision where more was held before."""
-    for entry in released:
-        _move(
-            entry, Kind.RESERVE, changed.amount, actor=actor, revision=changed.revision
-        )
+    """Hold the next revision's smaller amount where the stored one holds more."""
+    entries = []
+    for entry in held(stored):
+        entries.append(_ending(entry, Kind.RELEASE, entry.amount, actor))
+        entries.append(_ending(entry, Kind.RESERVE, changed.amount, actor))
+        entries[-1].revision = changed.revision
+    _book(entries)
+
+
+def hold_anew(
+    stored: PurchaseRequest,
+    changed: PurchaseRequest,
+    limits: Iterable[LimitState],
+    *,
+    actor: Actor,
+) -> list[LimitState]:
+    """Give back what the stored revision holds, and reserve for the next one.
+
+    `limits`: as they are `without()` what it holds. Raises what reserving raises.
+    """
+    limits = concerned(limits, changed.currency)
+    _lock([*map(_key, held(stored)), *map(_key, limits)])
+    release(stored, actor=actor)
+    return reserve(changed, limits, actor=actor)
 
 
 def confirm(request: PurchaseRequest, ordered: Decimal, *, actor: Actor) -> None:
     """Turn what the request holds into use; what was not ordered is given back."""
-    for entry in _held(request):
-        _move(entry, Kind.CONFIRM, ordered, actor=actor)
+    entries = []
+    for entry in held(request):
+        entries.append(_ending(entry, Kind.CONFIRM, ordered, actor))
         if ordered < entry.amount:
-            _move(entry, Kind.RELEASE, entry.amount - ordered, actor=actor)
+            rest = entry.amount - ordered
+            entries.append(_ending(entry, Kind.RELEASE, rest, actor))
+    _book(entries)
 
 
 def refund(request: PurchaseRequest, amount: Decimal, *, actor: Actor) -> None:
-    """Give used money back, to the periods in which it was used."""
+    """Give used money back, to the periods in which it was used.
+
+    What a correction has taken from a period already is not given back again.
+    """
     used = LedgerEntry.objects.filter(request=request, kind=Kind.CONFIRM)
-    for entry in used.select_related("limit").order_by("limit_id"):
-        _move(entry, Kind.REFUND, amount, actor=actor)
+    _book(
+        [
+            _ending(entry, Kind.REFUND, amount, actor)
+            for entry in used.select_related("limit")
+        ]
+    )
 
 
+@in_locked_hierarchy
 def correct(
-    limit: PurchaseLimit,
-    *,
-    period_start: date,
-    amount: Decimal,
-    actor: Actor,
-    reason: str,
+    limit: PurchaseLimit, *, day: date, amount: Decimal, actor: Actor, reason: str
 ) -> LedgerEntry:
     """Add to what a limit has used in a period, or with a minus take from it.
 
-    For what was bought beside Konzern, or counted wrongly. The period is that of the
-    limit as it is now.
+    For what was bought beside Konzern, or counted wrongly. The period is the one around
+    the day, of the kind that the limit has now. Raises ValidationError.
     """
-    require_write_transaction()
-    counter, _made = LimitCounter.objects.get_or_create(
-        limit=limit, period=limit.period, period_start=period_start
-    )
-    return _write(
-        counter,
+    lock_hierarchy_of(limit.company_id)
+    limit = PurchaseLimit.objects.get(pk=limit.pk)
+    span = period_of(limit.period, day)
+    reason = clean_text(reason).strip()
+    _check_correction(limit, amount, reason, has_period=span is not None)
+    key = (limit.pk, str(limit.period), span.first)
+    counter = _lock([key])[key]
+    used = counter.used + amount
+    if used < 0:
+        text = _("More than is used in the period.")
+        raise ValidationError({"amount": ValidationError(text, code="below_zero")})
+    _refuse_inexact(counter.reserved + used, limit.currency, "amount")
+    entry = _entry(
         Kind.CORRECT,
         amount,
-        limit=limit,
-        company_id=limit.company_id,
-        actor=actor,
+        actor,
         reason=reason,
+        company_id=limit.company_id,
+        **_of_limit(limit),
+        period=limit.period,
+        period_start=span.first,
     )
+    _book([entry])
+    record_event("purchase_limit.corrected", limit, company_id=limit.company_id)
+    total = counter.reserved + used
+    if _passes_alert(key, limit.amount, limit.alert_percents, total, counter.alerted):
+        record_event(ALERT, limit, company_id=limit.company_id)
+    return entry
 
 
-def _held(request: PurchaseRequest) -> list[LedgerEntry]:
-    """The reservations of the request that have not ended, in the order of locking."""
-    held = LedgerEntry.objects.holding().filter(request=request)
-    return list(held.select_related("limit").order_by("limit_id"))
-
-
-def _move(
-    entry: LedgerEntry,
-    kind: LedgerEntry.Kind,
-    amount: Decimal,
-    *,
-    actor: Actor,
-    revision: int | None = None,
+def _check_correction(
+    limit: PurchaseLimit, amount: Decimal, reason: str, *, has_period: bool
 ) -> None:
-    counter = LimitCounter.objects.get(
-        limit=entry.limit_id, period=entry.period, period_start=entry.period_start
-    )
-    _write(
-        counter,
-        kind,
-        amount,
-        limit=entry.limit,
-        company_id=entry.company_id,
-        request_id=entry.request_id,
-        revision=revision or entry.revision,
-        actor=actor,
-    )
+    errors: dict[str, Any] = {}
+    if not has_period:
+        text = _("A limit for each purchase counts nothing.")
+        errors["limit"] = ValidationError(text, code="counts_nothing")
+    try:
+        check_minor_units(amount, limit.currency)
+        check_digits(amount)
+    except ValidationError as error:
+        errors["amount"] = error
+    if not amount:
+        text = _("A correction of 0 is none.")
+        errors["amount"] = ValidationError(text, code="zero")
+    if not reason:
+        text = _("Say why.")
+        errors["reason"] = ValidationError(text, code="blank")
+    elif len(reason) > REASON_LENGTH:
+        text = _("At most %(most)d characters.")
+        errors["reason"] = ValidationError(
+            text, code="max_length", params={"most": REASON_LENGTH}
+        )
+    if errors:
+        raise ValidationError(errors)
 
 
-def _write(
-    counter: LimitCounter,
-    kind: LedgerEntry.Kind,
-    amount: Decimal,
-    *,
-    limit: PurchaseLimit,
-    actor: Actor,
-    **fields: object,
+def _entry(
+    kind: LedgerEntry.Kind, amount: Decimal, actor: Actor, **fields: Any
 ) -> LedgerEntry:
-    """Change the counter, and write down what it was before and what it was for."""
-    entry = LedgerEntry(
-        limit=limit,
-        period=counter.period,
-        period_start=counter.period_start,
+    return LedgerEntry(
         kind=kind,
         amount=amount,
-        currency=limit.currency,
-        reserved_before=NOTHING,
-        used_before=NOTHING,
-        cap=limit.amount,
-        on_exceed=limit.on_exceed,
         actor=str(actor),
         call_id=current_request_id(),
         at=timezone.now(),
         **fields,
     )
-    reserved, used = entry.after  # from nothing: by how much each changes
-    LimitCounter.objects.filter(pk=counter.pk).update(
-        reserved=plus("reserved", reserved), used=plus("used", used)
+
+
+def _of_limit(limit: PurchaseLimit) -> dict[str, Any]:
+    """What an entry says of its limit as it is now."""
+    return {
+        "limit": limit,
+        "currency": limit.currency,
+        "cap": limit.amount,
+        "on_exceed": limit.on_exceed,
+    }
+
+
+def _ending(
+    entry: LedgerEntry, kind: LedgerEntry.Kind, amount: Decimal, actor: Actor
+) -> LedgerEntry:
+    """What follows the entry, on the same counter for the same request."""
+    return _entry(
+        kind,
+        amount,
+        actor,
+        request_id=entry.request_id,
+        revision=entry.revision,
+        company_id=entry.company_id,
+        **_of_limit(entry.limit),
+        period=entry.period,
+        period_start=entry.period_start,
     )
-    counter.refresh_from_db(fields=["reserved", "used"])  # ours until the end
-    entry.reserved_before = counter.reserved - reserved
-    entry.used_before = counter.used - used
-    entry.save(force_insert=True)
-    return entry
+
+
+def _book(entries: Sequence[LedgerEntry]) -> None:
+    """Change the counters, and write down what each was before and what it was for."""
+    if not entries:
+        return
+    counters = _lock([_key(entry) for entry in entries])
+    booked = []
+    for entry in entries:
+        counter = counters[_key(entry)]
+        entry.reserved_before, entry.used_before = counter.reserved, counter.used
+        if entry.kind == Kind.REFUND:
+            entry.amount = min(entry.amount, counter.used)
+        if entry.amount:
+            counter.reserved, counter.used = entry.after
+            booked.append(entry)
+    _store(counters.values(), ["reserved", "used"])
+    LedgerEntry.objects.bulk_create(booked)
+
+
+def _lock(keys: Iterable[Key]) -> dict[Key, LimitCounter]:
+    """The counters, made where there are none, locked in the order of their keys."""
+    require_write_transaction()
+    wanted = sorted(set(keys))
+    counters = [LimitCounter(**dict(zip(KEY, key, strict=True))) for key in wanted]
+    _store(counters, ["period"])  # the same as before: an UPDATE only locks
+    found = LimitCounter.objects.filter(pk__in=[counter.pk for counter in counters])
+    return {_key(counter): counter for counter in found}
+
+
+def _store(counters: Iterable[LimitCounter], fields: Sequence[str]) -> None:
+    LimitCounter.objects.bulk_create(
+        counters, update_conflicts=True, unique_fields=KEY, update_fields=fields
+    )
+
+
+def _key(row: LedgerEntry | LimitCounter | LimitState) -> Key:
+    limit = row.id if isinstance(row, LimitState) else row.limit_id
+    return (limit, str(row.period), row.period_start)
 
 
 def _passes_alert(
-    limit: LimitState, reserved: Decimal, used: Decimal, alerted: int
+    key: Key,
+    cap: Decimal | None,
+    percents: Iterable[int],
+    total: Decimal,
+    alerted: int,
 ) -> bool:
     """Whether a threshold is reached for the first time in the period; noted if so."""
-    if not limit.alert_percents or limit.cap is None:
+    if cap is None:
         return False
-    reached = [
-        percent
-        for percent in limit.alert_percents
-        if (reserved + used) * 100 >= limit.cap * percent
-    ]
+    reached = [percent for percent in percents if total * 100 >= cap * percent]
     if not reached or max(reached) <= alerted:
         return False
-    LimitCounter.objects.filter(
-        limit=limit.id, period=limit.period, period_start=limit.period_start
-    ).update(alerted=max(reached))
+    counter = LimitCounter.objects.filter(**dict(zip(KEY, key, strict=True)))
+    counter.update(alerted=max(reached))
     return True

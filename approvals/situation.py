@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from django.db.models import Exists, FilteredRelation, OuterRef, Q
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q
 from django.utils import timezone
 
 from companies.models import Company, Contact, ContactAssignment
@@ -120,7 +120,10 @@ def read_limits(company: int, path: Path, moment: datetime) -> tuple[LimitState,
         PurchaseLimit.objects.binding(company)
         .annotate(
             counter=FilteredRelation(
-                "counters", condition=Q(counters__period_start__in=starts)
+                "counters",
+                condition=Q(
+                    counters__period=F("period"), counters__period_start__in=starts
+                ),
             )
         )
         .values_list(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
-from django.db.models import DecimalField, F, Value
-from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 from iso4217 import Currency
 
@@ -76,10 +74,7 @@ def check_digits(value: Decimal) -> None:
         raise ValidationError(_("Too large an amount."), code="too_many_digits")
 
 
-def plus(field: str, amount: Decimal) -> Round:
-    """`field + amount` for an UPDATE.
-
-    SQLite adds in binary floating point (0.1 + 0.2 > 0.3); Round puts that right.
-    """
-    exact = Value(amount, output_field=DecimalField(decimal_places=DECIMAL_PLACES))
-    return Round(F(field) + exact, precision=DECIMAL_PLACES)
+def most_exact(currency: str) -> Decimal:
+    """The most up to which every amount of the currency has few enough digits."""
+    unit = Decimal(1).scaleb(-MINOR_UNITS.get(currency, 2))
+    return unit * 10**SIGNIFICANT_DIGITS - unit

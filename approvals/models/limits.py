@@ -249,7 +249,14 @@ class PurchaseLimit(Recorded):
     def _save(self, **kwargs: Any) -> None:
         # A purchase is checked against the limit as it was, or as it is now.
         lock_hierarchy_of(self.company_id, alone=True)
+        if self.pk:
+            self._alert_anew()
         super().save(**kwargs)
+
+    def _alert_anew(self) -> None:
+        """Of another amount people are told again when it is nearly used up."""
+        same = Q(limit__amount=self.amount, limit__alert_percents=self.alert_percents)
+        self.counters.filter(~same, alerted__gt=0).update(alerted=0)
 
     @in_locked_hierarchy
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from approvals import ledger
 from approvals.errors import NotRequester, OpenRequestExists
 from approvals.locks import in_locked_hierarchy
-from approvals.models import ApprovalStep, PurchaseRequest
+from approvals.models import ApprovalStep, LedgerEntry, PurchaseRequest
 from approvals.rules import Decision as Answer
 from approvals.rules import Outcome, Path, Purchase, decide, with_approvers
 from approvals.situation import (
@@ -146,18 +147,7 @@ def change_request(
     changed.note = clean_text(note)
     _check_fields(changed)
     places = _places(billing_location, shipping_location)
-    try:
-        return _change(changed, places, expected_version, actor=actor, comment=comment)
-    except _Blocked as blocked:
-        return blocked.answer, None
-
-
-class _Blocked(Exception):
-    """Takes back what was given back in order to ask anew."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
+    return _change(changed, places, expected_version, actor=actor, comment=comment)
 
 
 @in_locked_hierarchy
@@ -168,7 +158,7 @@ def _change(
     *,
     actor: Actor,
     comment: str,
-) -> tuple[Answer, PurchaseRequest]:
+) -> tuple[Answer, PurchaseRequest | None]:
     path = lock_path(changed.company_id)
     stored = lock_request(changed, Status.PENDING, expected_version)
     if actor.contact_id != stored.requester_id:
@@ -176,10 +166,10 @@ def _change(
     person = lock_person(stored.requester_id)
     _set_locations(changed, places)
     changed.revision, changed.round = stored.revision + 1, stored.round
-    released = ledger.release(stored, actor=actor)
-    answer = _answer(path, person, _purchase(changed))
+    held = ledger.held(stored)
+    answer = _answer(path, person, _purchase(changed), without=held)
     if answer.outcome == Outcome.BLOCKED:
-        raise _Blocked(answer)
+        return answer, None
     keeps = is_less_of_the_same(stored, changed)
     changed.round += not keeps
     _freeze(changed, path, answer)
@@ -189,10 +179,10 @@ def _change(
     _store_revision(stored, changed)
     alerts = []
     if keeps:
-        ledger.hold_again(released, changed, actor=actor)
+        ledger.hold_less(stored, changed, actor=actor)
     else:
         _store_steps(changed, answer)
-        alerts = ledger.reserve(changed, answer.limits, actor=actor)
+        alerts = ledger.hold_anew(stored, changed, answer.limits, actor=actor)
     tell(
         changed,
         Change.CHANGED,
@@ -283,10 +273,21 @@ def _store_revision(stored: PurchaseRequest, changed: PurchaseRequest) -> None:
 
 
 def _answer(
-    path: Path, requester: Contact, purchase: Purchase, *, at: datetime | None = None
+    path: Path,
+    requester: Contact,
+    purchase: Purchase,
+    *,
+    at: datetime | None = None,
+    without: Sequence[LedgerEntry] = (),
 ) -> Answer:
-    """The rules' answer, with the people who could act in each step."""
+    """The rules' answer, with the people who could act in each step.
+
+    `without`: reservations that would be given back first.
+    """
     situation = read_situation(path, requester, at=at)
+    if without:
+        limits = ledger.without(situation.limits, without)
+        situation = replace(situation, limits=limits)
     answer = decide(purchase, situation)
     if not answer.steps:
         return answer

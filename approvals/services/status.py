@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from approvals import ledger
 from approvals.errors import RequestNotApproved, RequestNotOrdered, RequestNotPending
 from approvals.models import PurchaseLimit, PurchaseRequest, RequestHistory
 from approvals.rules import LimitState
@@ -115,8 +116,7 @@ def tell(
     approved = by_policy and request.status == Status.APPROVED
     told = Change.APPROVED if approved else change
     events: list[tuple[int, str, Any]] = [
-        (limit.company, "purchase_limit.alert", PurchaseLimit(pk=limit.id))
-        for limit in alerts
+        (limit.company, ledger.ALERT, PurchaseLimit(pk=limit.id)) for limit in alerts
     ]
     name = f"purchase_request.{told.lower()}"
     events.append((request.company_id, name, request))

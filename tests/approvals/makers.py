@@ -9,7 +9,7 @@ from approvals import membership, services
 from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
 from companies.models import Company, Contact
 from config.actors import SYSTEM, Actor
-from config.money import Money
+from config.money import Money, plain
 from tests.factories import make_assignment, make_company, make_contact, numbers
 
 
@@ -91,3 +91,23 @@ def submit(
     )
     assert request is not None
     return request
+
+
+def counted(limit: PurchaseLimit) -> list[tuple[str, str, str]]:
+    """What the limit has reserved and used, by the first day of the period."""
+    return [
+        (
+            counter.period_start.isoformat(),
+            plain(counter.reserved, limit.currency),
+            plain(counter.used, limit.currency),
+        )
+        for counter in limit.counters.order_by("period_start", "period")
+    ]
+
+
+def entries(limit: PurchaseLimit) -> list[tuple[str, str]]:
+    """The limit's ledger: what happened, and with how much."""
+    return [
+        (entry.kind, plain(entry.amount, limit.currency))
+        for entry in limit.ledger.order_by("id")
+    ]
