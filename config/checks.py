@@ -96,3 +96,17 @@ def check_exposure(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+def check_links(**kwargs: Any) -> list[CheckMessage]:
+    """Links in mails lead to the request that the mail is about."""
+    url = settings.SHOP_REQUEST_URL
+    if not url or (url.startswith(("https://", "http://")) and "{id}" in url):
+        return []
+    return [
+        Error(
+            "SHOP_REQUEST_URL is not the address of a request in the shop.",
+            hint="Such as https://shop.example/approvals/{id}; empty: no links.",
+            id="konzern.E007",
+        )
+    ]

@@ -109,17 +109,36 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Without `collectstatic` (tests, development) files are found where they are.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 
+# Development without a mail server prints mails: `process_approvals` shows them.
+MAIL_TO_CONSOLE = DEBUG and "EMAIL_HOST" not in os.environ
 MAILERS = {
-    "default": {
+    "default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    if MAIL_TO_CONSOLE
+    else {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "OPTIONS": {"host": env("EMAIL_HOST", "localhost")},
+        "OPTIONS": {
+            "host": env("EMAIL_HOST", "localhost"),
+            "port": env_int("EMAIL_PORT", default=0) or None,
+            "username": env("EMAIL_USER", ""),
+            "password": env("EMAIL_PASSWORD", ""),
+            "use_tls": env_bool("EMAIL_USE_TLS", default=False),
+            "use_ssl": env_bool("EMAIL_USE_SSL", default=False),
+            "timeout": env_int("EMAIL_TIMEOUT", default=5),
+        },
     }
 }
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", "Konzern <konzern@localhost>")
 
 # Konzern's own caps. Real hierarchies are 17 levels deep.
 COMPANY_MAX_DEPTH = env_int("COMPANY_MAX_DEPTH", default=32)
 PURCHASE_PENDING_DAYS = env_int("PURCHASE_PENDING_DAYS", default=14)
 PURCHASE_APPROVED_DAYS = env_int("PURCHASE_APPROVED_DAYS", default=30)
+PURCHASE_REMIND_DAYS = env_int("PURCHASE_REMIND_DAYS", default=3)  # 0: never
+PURCHASE_ESCALATE_DAYS = env_int("PURCHASE_ESCALATE_DAYS", default=7)  # 0: never
+# Else `process_approvals` alone sends them, and no call waits for the mail server.
+NOTICES_AT_ONCE = env_bool("NOTICES_AT_ONCE", default=not MAIL_TO_CONSOLE)
+# Where the shop shows a request: "https://shop.example/approvals/{id}"; "": no links.
+SHOP_REQUEST_URL = env("SHOP_REQUEST_URL", "")
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "integrations.ApiClient"
 OAUTH2_PROVIDER = {

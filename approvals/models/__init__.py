@@ -10,6 +10,7 @@ from .ledger import (
     signed,
 )
 from .limits import PurchaseLimit, PurchaseLimitQuerySet
+from .notices import Notice, NoticeQuerySet
 from .requests import (
     ApprovalStep,
     Decision,
@@ -35,6 +36,8 @@ __all__ = [
     "LedgerEntry",
     "LedgerEntryQuerySet",
     "LimitCounter",
+    "Notice",
+    "NoticeQuerySet",
     "PurchaseLimit",
     "PurchaseLimitQuerySet",
     "PurchaseRequest",

@@ -1,6 +1,6 @@
 """Purchase requests: what somebody wants to buy, who decided, and what became of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -36,6 +36,22 @@ class PurchaseRequestQuerySet(models.QuerySet["PurchaseRequest"]):
     def overdue(self, at: datetime | None = None) -> Self:
         """Open requests whose time has passed."""
         return self.open().filter(expires_at__lte=at or timezone.now())
+
+    def to_remind(self, at: datetime | None = None) -> Self:
+        """Pending ones that nobody has moved for days, and nobody was reminded of."""
+        days = settings.PURCHASE_REMIND_DAYS
+        return self._unmoved_for(days, at).filter(reminded_at=None)
+
+    def to_escalate(self, at: datetime | None = None) -> Self:
+        """Pending ones that nobody has moved for more days, not escalated yet."""
+        days = settings.PURCHASE_ESCALATE_DAYS
+        return self._unmoved_for(days, at).filter(escalated_at=None)
+
+    def _unmoved_for(self, days: int, at: datetime | None) -> Self:
+        if not days:
+            return self.none()
+        since = (at or timezone.now()) - timedelta(days=days)
+        return self.pending().filter(updated_at__lte=since)
 
 
 class PurchaseRequest(Versioned):

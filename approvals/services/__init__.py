@@ -6,13 +6,13 @@ from .asking import change_request, check_purchase, submit_request
 from .deciding import approve_request, decline_request
 from .ending import (
     cancel_request,
-    escalate_request,
     expire_request,
     forget_texts_of,
     order_request,
     refund_request,
     withdraw_request,
 )
+from .reminding import escalate_request, remind_of_request
 
 __all__ = [
     "approve_request",
@@ -26,6 +26,7 @@ __all__ = [
     "forget_texts_of",
     "order_request",
     "refund_request",
+    "remind_of_request",
     "submit_request",
     "withdraw_request",
 ]

@@ -118,7 +118,14 @@ def _submit(
     request.save(force_insert=True)
     _store_steps(request, answer)
     alerts = ledger.reserve(request, answer.limits, actor=actor)
-    tell(request, Change.SUBMITTED, actor, amount=request.amount, alerts=alerts)
+    tell(
+        request,
+        Change.SUBMITTED,
+        actor,
+        amount=request.amount,
+        alerts=alerts,
+        step=answer.steps[0] if answer.steps else None,
+    )
     return answer, request
 
 
@@ -191,6 +198,7 @@ def _change(
         amount=changed.amount,
         replaced=stored.snapshot,
         alerts=alerts,
+        step=answer.steps[0] if answer.steps and not keeps else None,
     )
     return answer, changed
 

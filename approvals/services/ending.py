@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils import timezone
 
 from approvals import ledger
 from approvals.errors import (
@@ -137,23 +136,6 @@ def expire_request(request: PurchaseRequest, *, actor: Actor) -> bool:
         return False
     ledger.release(found, actor=actor)
     set_status(found, Status.EXPIRED, Change.EXPIRED, actor)
-    return True
-
-
-@transaction.atomic
-def escalate_request(request: PurchaseRequest, *, actor: Actor) -> bool:
-    """Ask one company more than before; whether it was not escalated yet."""
-    rows = PurchaseRequest.objects.pending().filter(pk=request.pk, escalated_at=None)
-    found = locked_if_free(rows).first()
-    if found is None:
-        return False
-    set_status(
-        found,
-        Status.PENDING,
-        Change.ESCALATED,
-        actor,
-        escalated_at=timezone.now(),
-    )
     return True
 
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from approvals import ledger
 from approvals.errors import RequestNotApproved, RequestNotOrdered, RequestNotPending
 from approvals.models import PurchaseLimit, PurchaseRequest, RequestHistory
-from approvals.rules import LimitState
+from approvals.notices import notice_change
+from approvals.rules import LimitState, Step
 from config.actors import Actor
 from config.db import locked
 from config.errors import StaleVersion
@@ -96,8 +97,13 @@ def tell(
     amount: Decimal | None = None,
     replaced: dict[str, Any] | None = None,
     alerts: Iterable[LimitState] = (),
+    step: Step | None = None,
 ) -> None:
-    """Write the history and the events; last, as their counters are held until then."""
+    """Write the history, whom to tell, and the events.
+
+    Last, as their counters are held until then. `step`: the open one with its people,
+    where that is known.
+    """
     RequestHistory.objects.create(
         request=request,
         change=change,
@@ -115,6 +121,7 @@ def tell(
     by_policy = change in (Change.SUBMITTED, Change.CHANGED)
     approved = by_policy and request.status == Status.APPROVED
     told = Change.APPROVED if approved else change
+    notice_change(request, told, actor, step)
     events: list[tuple[int, str, Any]] = [
         (limit.company, ledger.ALERT, PurchaseLimit(pk=limit.id)) for limit in alerts
     ]

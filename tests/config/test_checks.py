@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connections
 
-from config.checks import check_database, check_exposure
+from config.checks import check_database, check_exposure, check_links
 from config.env import SQLITE_PRAGMAS
 
 GOOD = {"transaction_mode": "IMMEDIATE", "init_command": SQLITE_PRAGMAS}
@@ -71,10 +71,28 @@ def test_exposure(settings, debug: bool, hosts: list[str], key: str, ids: list[s
     assert [error.id for error in check_exposure()] == ids
 
 
+@pytest.mark.parametrize(
+    ("url", "ids"),
+    [
+        ("", []),
+        ("https://shop.example/approvals/{id}", []),
+        ("https://shop.example/approvals/", ["konzern.E007"]),
+        ("javascript:{id}", ["konzern.E007"]),
+    ],
+)
+def test_links_in_mails(settings, url: str, ids: list[str]):
+    settings.SHOP_REQUEST_URL = url
+
+    assert [error.id for error in check_links()] == ids
+
+
 def test_the_checks_are_registered(monkeypatch, settings):
     settings.DEBUG, settings.ALLOWED_HOSTS = True, ["example.com"]
+    settings.SHOP_REQUEST_URL = "shop"
 
-    assert "konzern.E005" in [message.id for message in run_checks()]
+    found = {message.id for message in run_checks()}
+
+    assert {"konzern.E005", "konzern.E007"} <= found
 
 
 def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
