@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
 from companies.models import (
@@ -161,6 +161,61 @@ def test_every_page_of_ours_is_tested_here():
 
     # then
     assert registered == {m for m in MAKERS if m._meta.app_label in apps}
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_every_list_has_a_search_and_filters(model):
+    page = admin.site._registry[model]
+
+    assert page.search_fields
+    # Groups of rights are few, and have but a name.
+    assert page.list_filter or model is Group
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_no_list_deletes_many_rows_at_once(model):
+    # given
+    client = superuser()
+    MAKERS[model]()
+    rows, url = model.objects.all(), page_of(model.objects.first(), "changelist")
+    before = rows.count()
+
+    # when
+    shown = client.get(url).content.decode()
+    values = {"action": "delete_selected", "post": "yes", "select_across": "0"}
+    client.post(url, values | {"_selected_action": [row.pk for row in rows]})
+
+    # then
+    assert "delete_selected" not in shown
+    assert rows.count() == before
+
+
+@pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
+def test_who_may_only_look_sees_no_button_that_changes_something(model):
+    # given
+    views = Permission.objects.filter(codename__startswith="view_")
+    client = staff(*views.values_list("codename", flat=True))
+    MAKERS[model]()
+    row = model.objects.first()
+
+    # when
+    listed = client.get(page_of(row, "changelist"))
+    shown = client.get(page_of(row))
+
+    # then
+    assert (listed.status_code, shown.status_code) == (200, 200)
+    texts = listed.content.decode(), shown.content.decode()
+    for text in texts:
+        assert '/add/"' not in text
+        assert '/delete/"' not in text
+        assert 'name="_save' not in text
+        assert "kz-button" not in text
+    refused = [
+        client.post(page_of(row), {"_save": "Save"}),
+        client.get(page_of(row, "add")),
+        client.post(page_of(row, "delete"), {"post": "yes"}),
+    ]
+    assert {answer.status_code for answer in refused} == {403}
 
 
 def test_nobody_has_a_page_to_edit_history_decisions_events_or_tokens():
