@@ -75,6 +75,7 @@ def check_digits(value: Decimal) -> None:
 
 
 def most_exact(currency: str) -> Decimal:
-    """The most up to which every amount of the currency has few enough digits."""
-    unit = Decimal(1).scaleb(-MINOR_UNITS.get(currency, 2))
-    return unit * 10**SIGNIFICANT_DIGITS - unit
+    """The most up to which every amount of the currency can be stored exactly."""
+    units = MINOR_UNITS.get(currency, 2)
+    digits = min(SIGNIFICANT_DIGITS, MAX_DIGITS - DECIMAL_PLACES + units)
+    return (Decimal(10) ** digits - 1).scaleb(-units)

@@ -414,16 +414,23 @@ def test_sums_are_exact_to_the_last_cent() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"unlimited": True}, {"on_exceed": "WARN"}])
-def test_no_sum_grows_beyond_what_can_be_counted_exactly(fields: dict) -> None:
+@pytest.mark.parametrize(
+    ("currency", "most", "unit"),
+    [("EUR", "9999999999999.99", "0.01"), ("JPY", "99999999999999", "1")],
+)
+def test_no_sum_grows_beyond_what_can_be_counted_exactly(
+    fields: dict, currency: str, most: str, unit: str
+) -> None:
     world = make_world()
-    limit = monthly(world, **fields)
-    submit(world.sub, world.buyer, "9999999999999.98")
+    limit = monthly(world, currency=currency, **fields)
+    submit(world.sub, world.buyer, money=Money(Decimal(unit), currency))
+    rest = Decimal(most) - Decimal(unit)
 
     with pytest.raises(ValidationError):
-        submit(world.sub, world.buyer, "0.02")
+        submit(world.sub, world.buyer, money=Money(rest + Decimal(unit), currency))
 
-    submit(world.sub, world.buyer, "0.01")
-    assert counted(limit)[0][1] == "9999999999999.99"
+    submit(world.sub, world.buyer, money=Money(rest, currency))
+    assert counted(limit)[0][1] == most
 
 
 # Limits that change

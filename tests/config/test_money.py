@@ -5,7 +5,8 @@ from django.core.exceptions import ValidationError
 from rest_framework.exceptions import ValidationError as InputError
 
 from config.api.serializers import MoneyField
-from config.money import Money, check_digits, most_exact, plain, readable
+from config.fields import AmountField
+from config.money import MINOR_UNITS, Money, most_exact, plain, readable
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,9 @@ def test_amounts_for_people_and_machines():
     assert readable(Decimal(1250), "JPY") == "1,250 JPY"
 
 
-def test_amounts_up_to_the_most_have_few_enough_digits():
+def test_amounts_up_to_the_most_can_be_stored_exactly():
     assert most_exact("EUR") == Decimal("9999999999999.99")
-    assert most_exact("JPY") == Decimal(999999999999999)
-    for currency in ("EUR", "JPY", "BHD", "CLF"):
-        check_digits(most_exact(currency))
+    assert most_exact("JPY") == Decimal(99999999999999)
+    assert most_exact("CLF") == Decimal("99999999999.9999")
+    for currency in MINOR_UNITS:
+        AmountField().clean(most_exact(currency), None)
