@@ -8,7 +8,12 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 
-from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from approvals.models import (
+    ApprovalGroup,
+    LedgerEntry,
+    PurchaseLimit,
+    PurchaseRequest,
+)
 from companies.models import (
     Company,
     CompanyLink,
@@ -18,7 +23,7 @@ from companies.models import (
 )
 from groups.models import CustomerGroup, GroupMember, GroupPropagation
 from integrations.models import ApiClient, Event
-from tests.approvals.makers import make_approval_group, person, submit
+from tests.approvals.makers import make_approval_group, make_limit, person, submit
 from tests.factories import (
     make_assignment,
     make_client,
@@ -60,6 +65,12 @@ def make_purchase_limit() -> PurchaseLimit:
     )
 
 
+def make_ledger_entry() -> LedgerEntry:
+    company = make_company()
+    make_limit(company=company, period="MONTH")
+    return submit(company, person(company, "BUYER")).ledger.get()
+
+
 def make_group_of_approvers() -> ApprovalGroup:
     company = make_company()
     return make_approval_group(company=company, members=[person(company, "ADMIN")])
@@ -76,6 +87,7 @@ MAKERS: dict[type, Callable] = {
     PurchaseLimit: make_purchase_limit,
     ApprovalGroup: make_group_of_approvers,
     PurchaseRequest: make_request,
+    LedgerEntry: make_ledger_entry,
     ApiClient: lambda: make_client(hierarchies=(make_company(),)),
     Event: make_company,
     Group: lambda: Group.objects.create(name=f"role {next(numbers)}"),

@@ -1,33 +1,34 @@
 """Purchase requests: what was asked for and why it needs whom; approve and decline."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from approvals import services
 from approvals.answers import in_words
 from approvals.models import ApprovalGroup, PurchaseRequest
-from approvals.rules import Outcome, Purchase
+from approvals.rules import Purchase, Step
 from companies.models import Company, Contact, ContactAssignment
-from config.admin import AnswerForm, Panel, ReadOnlyAdmin, badge, extend
+from config.admin import AnswerForm, Panel, ReadOnlyAdmin, badge, extend, plain
 from config.admin.base import ON_PAGE
-from config.money import readable
+from config.money import DECIMAL_PLACES, MAX_DIGITS, Money, readable
+
+from .may_they_buy import may_they_buy
+from .words import OUTCOMES
 
 SHOWN = 50
-OUTCOMES = {
-    Outcome.ALLOWED: gettext_lazy("Allowed"),
-    Outcome.APPROVAL_REQUIRED: gettext_lazy("Needs approval"),
-    Outcome.BLOCKED: gettext_lazy("Blocked"),
-}
 
 
 class DecideForm(AnswerForm):
@@ -37,6 +38,48 @@ class DecideForm(AnswerForm):
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
+
+
+class AmountFormField(forms.DecimalField):
+    """An amount in the currency of the request."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_digits=MAX_DIGITS,
+            decimal_places=DECIMAL_PLACES,
+            min_value=Decimal(0),
+            widget=UnfoldAdminTextInputWidget,
+            **kwargs,
+        )
+
+
+class OrderForm(DecideForm):
+    number = forms.CharField(
+        label=gettext_lazy("Order number"),
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    amount = AmountFormField(
+        label=gettext_lazy("Ordered amount"),
+        required=False,
+        help_text=gettext_lazy("Empty: all that was approved. At most that."),
+    )
+    field_order = ["number", "amount", "comment"]
+
+
+class RefundForm(DecideForm):
+    amount = AmountFormField(
+        label=gettext_lazy("Amount"),
+        help_text=gettext_lazy("In all at most what was ordered."),
+    )
+    field_order = ["amount", "comment"]
+
+
+ENDING: dict[str, Callable[..., PurchaseRequest]] = {
+    "order": services.order_request,
+    "cancel": services.cancel_request,
+    "refund": services.refund_request,
+}
 
 
 def items_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
@@ -60,7 +103,8 @@ def reasons_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any
 
 def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
     """What each step needs and has, and who could decide now."""
-    steps = purchase.steps.with_agreed().select_related("company").order_by("position")
+    steps = purchase.steps.with_agreed().filter(round=purchase.round)
+    steps = steps.select_related("company").order_by("position")
     roles = dict(ContactAssignment.Role.choices)
     steps = list(steps)
     groups = ApprovalGroup.objects.in_bulk(
@@ -69,7 +113,8 @@ def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
     for step in steps:
         names = [str(groups.get(pk, pk)) for pk in step.approval_groups]
         step.by = ", ".join(names or [str(roles[role]) for role in step.roles])
-    decisions = purchase.decisions.select_related("contact", "staff", "step")
+    related = ("contact", "right_of", "staff", "step")
+    decisions = purchase.decisions.select_related(*related)
     return {
         "steps": steps,
         "decisions": decisions.order_by("pk"),
@@ -78,7 +123,9 @@ def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
 
 
 def timeline_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    return {"entries": purchase.history.order_by("pk")}
+    entries = purchase.history.select_related("on_behalf_of").order_by("pk")
+    movements = purchase.ledger.select_related("limit__company").order_by("pk")
+    return {"entries": entries, "movements": movements, "purchase": purchase}
 
 
 PANELS = (
@@ -129,6 +176,7 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
                     ("reference", "kind", "state"),
                     ("company", "requester"),
                     "shown_amount",
+                    ("order_number", "shown_ordered", "shown_refunded"),
                     ("submitted_at", "decided_at", "expires_at"),
                     ("billing_location", "shipping_location"),
                     "note",
@@ -136,10 +184,23 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
             },
         )
     ]
-    readonly_fields = ["state", "shown_amount"]
+    readonly_fields = ["state", "shown_amount", "shown_ordered", "shown_refunded"]
     panels = PANELS
-    actions = ["approve", "decline"]
+    actions = ["approve", "decline", "order", "cancel", "refund"]
     change_form_outer_before_template = "approvals/request_top.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.may_they_buy)
+        return [
+            path("may-they-buy/", page, name="approvals_may_they_buy"),
+            *super().get_urls(),
+        ]
+
+    def may_they_buy(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | {"opts": self.opts}
+        return may_they_buy(request, context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         related = ("company", "requester", "billing_location", "shipping_location")
@@ -161,6 +222,18 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     def shown_amount(self, purchase: PurchaseRequest) -> str:
         return readable(purchase.amount, purchase.currency)
 
+    @admin.display(description=gettext_lazy("ordered"))
+    def shown_ordered(self, purchase: PurchaseRequest) -> str:
+        if purchase.ordered_amount is None:
+            return plain(None)
+        return readable(purchase.ordered_amount, purchase.currency)
+
+    @admin.display(description=gettext_lazy("refunded"))
+    def shown_refunded(self, purchase: PurchaseRequest) -> str:
+        if not purchase.refunded_amount:
+            return plain(None)
+        return readable(purchase.refunded_amount, purchase.currency)
+
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def state(self, purchase: PurchaseRequest) -> SafeString:
         return badge(purchase.status, purchase.get_status_display())
@@ -168,17 +241,30 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     def page_context(
         self, request: HttpRequest, obj: PurchaseRequest
     ) -> dict[str, Any]:
-        step = services.approvers_of(obj)
-        return {"open_step": step}
+        return {"open_step": self._open_step(obj)}
+
+    def _open_step(self, obj: PurchaseRequest) -> Step | None:
+        """Read once per page: the buttons and the page ask for it."""
+        if not hasattr(obj, "_open_step"):
+            obj._open_step = services.approvers_of(obj)
+        return obj._open_step
 
     # --- decisions
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("approvals.decide_purchaserequest")
 
+    def has_order_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("approvals.order_purchaserequest")
+
     def offers(self, action: str, obj: PurchaseRequest) -> bool:
         """Staff decide only where nobody else can; the service checks it again."""
-        step = services.approvers_of(obj)
+        match action:
+            case "order" | "cancel":
+                return obj.status == PurchaseRequest.Status.APPROVED
+            case "refund":
+                return obj.status == PurchaseRequest.Status.ORDERED
+        step = self._open_step(obj)
         return step is not None and step.staff
 
     @admin.action(
@@ -195,6 +281,68 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     def decline(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return self._decide(
             request, queryset.get(), "decline", _("Decline"), services.decline_request
+        )
+
+    # --- what becomes of it
+
+    @admin.action(
+        description=gettext_lazy("Note the order"),
+        permissions=["order"],
+        location=ON_PAGE,
+    )
+    def order(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        return self._end(
+            request, queryset.get(), "order", _("Note the order"), OrderForm
+        )
+
+    @admin.action(
+        description=gettext_lazy("Cancel"), permissions=["order"], location=ON_PAGE
+    )
+    def cancel(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        return self._end(request, queryset.get(), "cancel", _("Cancel"), DecideForm)
+
+    @admin.action(
+        description=gettext_lazy("Refund"), permissions=["order"], location=ON_PAGE
+    )
+    def refund(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        return self._end(request, queryset.get(), "refund", _("Refund"), RefundForm)
+
+    def _end(
+        self,
+        request: HttpRequest,
+        purchase: PurchaseRequest,
+        action: str,
+        verb: str,
+        form_class: type[AnswerForm],
+    ) -> HttpResponse:
+        form = self.answer(request, purchase, form_class)
+        if form.is_bound and form.is_valid():
+            service = ENDING[action]
+            answer = dict(form.cleaned_data)
+            version = answer.pop("seen_version")
+            amount = answer.pop("amount", None)
+            if amount is not None:
+                answer["money"] = Money(amount, purchase.currency)
+            self.attempt(
+                request,
+                purchase,
+                lambda: service(
+                    purchase,
+                    actor=self.actor(request),
+                    expected_version=version,
+                    **answer,
+                ),
+                done=_("%(request)s: done.") % {"request": purchase},
+            )
+            return HttpResponseRedirect(self.url_of("change", purchase.pk))
+        return self.ask(
+            request,
+            purchase,
+            form,
+            action=action,
+            title=f"{verb}: {purchase}",
+            button=verb,
+            danger=action == "cancel",
         )
 
     def _decide(

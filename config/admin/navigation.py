@@ -23,8 +23,12 @@ SECTIONS = [
         _("Purchases"),
         [
             ("approvals.purchaserequest", _("Purchase requests"), "shopping_cart"),
+            ("approvals.may_they_buy", _("May they buy?"), "help"),
             ("approvals.purchaselimit", _("Purchase limits"), "speed"),
+            ("approvals.approvalrule", _("Approval rules"), "rule"),
             ("approvals.approvalgroup", _("Approval groups"), "how_to_reg"),
+            ("approvals.standin", _("Stand-ins"), "swap_horiz"),
+            ("approvals.ledgerentry", _("Ledger"), "receipt_long"),
         ],
     ),
     (
@@ -48,11 +52,23 @@ ABOUT = {
     "groups.grouppropagation": _("Whether groups count for companies above or below"),
     "approvals.purchaserequest": _("What waits for approval, and what was decided"),
     "approvals.purchaselimit": _("How much may be bought, where and by whom"),
+    "approvals.may_they_buy": _("What the shop would be told, and why"),
+    "approvals.approvalrule": _("When approval is needed, by whom, in which steps"),
     "approvals.approvalgroup": _("People who approve for a company"),
+    "approvals.standin": _("Who decides for somebody, and until when"),
+    "approvals.ledgerentry": _("Every movement of money on limits"),
     "integrations.apiclient": _("Systems that may use the API, and their scopes"),
     "integrations.event": _("What other systems are told"),
     "auth.user": _("People who may log in here"),
     "auth.group": _("Rights that several of them share"),
+}
+
+# Pages that are no list of a model: their address, and the right they need.
+PAGES = {
+    "approvals.may_they_buy": (
+        "admin:approvals_may_they_buy",
+        "approvals.view_purchaserequest",
+    )
 }
 
 
@@ -77,8 +93,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _list_of(label: str) -> str | None:
+    changelist = f"admin:{label.replace('.', '_')}_changelist"
     try:
-        return reverse(f"admin:{label.replace('.', '_')}_changelist")
+        return reverse(PAGES[label][0] if label in PAGES else changelist)
     except NoReverseMatch:
         return None
 
@@ -86,4 +103,6 @@ def _list_of(label: str) -> str | None:
 def _may_see(request: HttpRequest, label: str) -> bool:
     app, model = label.split(".")
     may = request.user.has_perm
+    if label in PAGES:
+        return may(PAGES[label][1])
     return may(f"{app}.view_{model}") or may(f"{app}.change_{model}")
