@@ -47,6 +47,13 @@ class WouldStrandRequests(NeedsConfirmation):
     )
 
 
+class GroupInUse(DomainError):
+    """`details` names the rule."""
+
+    code = "in_use"
+    default_message = _("An approval rule asks this group.")
+
+
 class OpenRequestExists(DomainError):
     """`details` names the first request."""
 

@@ -13,8 +13,9 @@ from config.db import locked
 from config.errors import StaleVersion
 
 from . import stranding
+from .errors import GroupInUse
 from .locks import in_locked_hierarchy, lock_hierarchy_of
-from .models import ApprovalGroup, ApprovalGroupMember
+from .models import ApprovalGroup, ApprovalGroupMember, ApprovalRuleStep
 
 
 @in_locked_hierarchy
@@ -70,15 +71,26 @@ def delete_approval_group(
 ) -> None:
     """Delete the group. Requests that wait for it move on to others.
 
-    Raises StaleVersion, and without `confirm` WouldStrandRequests.
+    Raises StaleVersion, GroupInUse if a rule asks it, and without `confirm`
+    WouldStrandRequests.
     """
     lock_hierarchy_of(group.company_id)
     group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
     if group.version != expected_version:
         raise StaleVersion(version=group.version)
+    _refuse_if_asked_by_rules(group)
     with stranding.watching(stranding.below(group.company_id), confirm=confirm):
         _set_members(group, (), actor)
         group.by(actor).delete()
+
+
+def _refuse_if_asked_by_rules(group: ApprovalGroup) -> None:
+    steps = ApprovalRuleStep.objects.filter(approval_group=group).order_by("rule")
+    asking = steps.select_related("rule__company").first()
+    if asking is not None:
+        text = _("The rule \u201c%(rule)s\u201d of %(company)s asks this group.")
+        names = {"rule": asking.rule.name, "company": asking.rule.company.name}
+        raise GroupInUse(text % names, rule=asking.rule_id)
 
 
 def _set_members(

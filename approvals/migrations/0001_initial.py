@@ -610,7 +610,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='purchaserequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ordered_amount__isnull', True), ('refunded_amount', 0)), models.Q(('ordered_amount__gt', 0), ('ordered_amount__lte', models.F('amount')), ('refunded_amount__gte', 0), ('refunded_amount__lte', models.F('ordered_amount'))), _connector='OR'), name='approvals_purchaserequest_amounts_in_order'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ordered_amount__isnull', True), ('refunded_amount', 0)), models.Q(('ordered_amount__gt', 0), ('ordered_amount__isnull', False), ('ordered_amount__lte', models.F('amount')), ('refunded_amount__gte', 0), ('refunded_amount__lte', models.F('ordered_amount'))), _connector='OR'), name='approvals_purchaserequest_amounts_in_order'),
         ),
         migrations.AddConstraint(
             model_name='purchaserequest',
@@ -686,6 +686,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='standin',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__isnull', True), ('currency', '')), models.Q(('amount__gt', 0), models.Q(('currency', ''), _negated=True)), _connector='OR'), name='approvals_standin_amount_has_currency', violation_error_code='amount_without_currency', violation_error_message='Give an amount above 0 with its currency, or neither.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__isnull', True), ('currency', '')), models.Q(('amount__gt', 0), ('amount__isnull', False), models.Q(('currency', ''), _negated=True)), _connector='OR'), name='approvals_standin_amount_has_currency', violation_error_code='amount_without_currency', violation_error_message='Give an amount above 0 with its currency, or neither.'),
         ),
     ]

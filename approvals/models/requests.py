@@ -168,7 +168,7 @@ class PurchaseRequest(Versioned):
             ),
             models.CheckConstraint(
                 condition=Q(ordered_amount__isnull=True, refunded_amount=0)
-                | Q(ordered_amount__gt=0)
+                | Q(ordered_amount__isnull=False, ordered_amount__gt=0)
                 & Q(ordered_amount__lte=F("amount"))
                 & Q(refunded_amount__gte=0)
                 & Q(refunded_amount__lte=F("ordered_amount")),

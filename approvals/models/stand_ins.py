@@ -94,8 +94,9 @@ class StandIn(Recorded):
                 violation_error_message=_("The last day is before the first."),
             ),
             models.CheckConstraint(
+                # NULL > 0 is neither true nor false: a CHECK would let it pass.
                 condition=Q(amount__isnull=True, currency="")
-                | Q(amount__gt=0) & ~Q(currency=""),
+                | Q(amount__isnull=False, amount__gt=0) & ~Q(currency=""),
                 name="approvals_standin_amount_has_currency",
                 violation_error_code="amount_without_currency",
                 violation_error_message=_(
@@ -123,8 +124,23 @@ class StandIn(Recorded):
                     _("The person is not assigned in this hierarchy."),
                     code="not_in_hierarchy",
                 )
+        errors |= self._moved()
         if errors:
             raise ValidationError(errors)
+
+    def _moved(self) -> dict[str, ValidationError]:
+        """Who stands in for whom, and where: for others there is another stand-in."""
+        fixed = ("company_id", "contact_id", "stand_in_id")
+        stored = type(self).objects.filter(pk=self.pk).values(*fixed)
+        found = stored.first() if self.pk else None
+        if found is None:
+            return {}
+        text = _("Stays as it was named; name another stand-in instead.")
+        return {
+            name.removesuffix("_id"): ValidationError(text, code="read_only")
+            for name in fixed
+            if getattr(self, name) != found[name]
+        }
 
 
 class ApprovalPolicy(Recorded):

@@ -32,7 +32,7 @@ from companies.models import Company, Contact, Location
 from config.actors import Actor
 from config.db import is_unique_violation
 from config.errors import StaleVersion
-from config.money import Money
+from config.money import Money, check_digits, check_minor_units
 from config.text import clean_text
 
 from .status import Change, Status, as_read, expiry_of, lock_request, tell
@@ -204,14 +204,22 @@ def _change(
 
 
 def refuse_other_currency(request: PurchaseRequest, money: Money) -> None:
-    """Amounts of a request are in its currency, more than 0: else ValidationError."""
+    """Amounts of a request are in its currency, and more than 0.
+
+    With no more decimals and digits than amounts have. Else ValidationError.
+    """
     code, text = "", None
     if money.currency != request.currency:
         code, text = "other_currency", _("Not the currency of the request.")
-    elif money.amount == 0:
+    elif money.amount <= 0:
         code, text = "amount_not_positive", _("The amount must be more than 0.")
     if text is not None:
         raise ValidationError({"money": ValidationError(text, code=code)})
+    try:  # not every caller has parsed a text
+        check_minor_units(money.amount, money.currency)
+        check_digits(money.amount)
+    except ValidationError as error:
+        raise ValidationError({"money": error}) from error
 
 
 def is_less_of_the_same(before: PurchaseRequest, after: PurchaseRequest) -> bool:

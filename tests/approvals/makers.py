@@ -2,11 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from approvals import membership, services
-from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from django.utils import timezone
+
+from approvals import membership, rulebook, services, stand_ins
+from approvals.models import (
+    ApprovalGroup,
+    ApprovalRule,
+    PurchaseLimit,
+    PurchaseRequest,
+    StandIn,
+)
 from companies.models import Company, Contact
 from config.actors import SYSTEM, Actor
 from config.money import Money, plain
@@ -34,6 +43,30 @@ def make_approval_group(
         company=company,
         members=members,
         **{"name": f"Approvers {number}"} | fields,
+    )
+
+
+def make_rule(
+    *, company: Company, steps: Iterable[Any] = ({"role": "ADMIN"},), **fields: Any
+) -> ApprovalRule:
+    """A rule; an admin has to agree if not said otherwise."""
+    return rulebook.create_rule(
+        actor=SYSTEM, company=company, steps=list(steps), **{"name": "Rule"} | fields
+    )
+
+
+def make_stand_in(
+    *, company: Company, contact: Contact, stand_in: Contact, **fields: Any
+) -> StandIn:
+    """Somebody who stands in for a person from today for ten days."""
+    today = timezone.localdate()
+    dates = {"valid_from": today, "valid_until": today + timedelta(days=10)}
+    return stand_ins.name_stand_in(
+        company=company,
+        contact=contact,
+        stand_in=stand_in,
+        actor=SYSTEM,
+        **dates | fields,
     )
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, connections
 
-from approvals import locks, membership, services, situation
+from approvals import locks, membership, services, situation, stand_ins
 from approvals.errors import OpenRequestExists, RequestNotPending
-from approvals.models import Decision, PurchaseRequest, RequestHistory
+from approvals.models import Decision, PurchaseRequest, RequestHistory, StandIn
 from approvals.services import asking, deciding, status
 from companies.models import Company, Contact, ContactAssignment
 from companies.services import move_company, set_status
@@ -26,6 +26,7 @@ from tests.approvals.makers import (
     World,
     acting,
     make_approval_group,
+    make_stand_in,
     make_world,
     person,
     submit,
@@ -353,6 +354,46 @@ def test_a_right_that_ended_first_does_not_count() -> None:
             ("done", "APPROVED"),
             ("not_eligible", "PENDING"),
         ]
+
+
+def ending_stand_in(named: StandIn) -> Callable[[], Any]:
+    return lambda: stand_ins.end_stand_in(named, actor=SYSTEM, expected_version=1)
+
+
+def waiting_for_a_deputy() -> tuple[PurchaseRequest, StandIn]:
+    world = make_world()
+    named = make_stand_in(
+        company=world.sub, contact=world.admin, stand_in=person(world.sub)
+    )
+    return submit(world.sub, world.requester), named
+
+
+def test_a_stand_in_does_not_end_during_their_decision(
+    meet: Callable[..., Meeting],
+) -> None:
+    request, named = waiting_for_a_deputy()
+
+    meeting = meet(
+        approving(request, named.stand_in), ending_stand_in(named), before="set_status"
+    )
+
+    assert meeting.second_waited
+    assert meeting.results["first"].status == "APPROVED"
+    assert not StandIn.objects.exists()
+
+
+@pytest.mark.postgresql
+def test_control_without_row_lock_a_stand_in_has_ended_before_they_decided(
+    meet: Callable[..., Meeting], no_row_locks: None
+) -> None:
+    request, named = waiting_for_a_deputy()
+
+    meeting = meet(
+        approving(request, named.stand_in), ending_stand_in(named), before="set_status"
+    )
+
+    assert not meeting.second_waited
+    assert meeting.results["first"].status == "APPROVED"  # by a right of the past
 
 
 # Submits beside changes of the hierarchy
