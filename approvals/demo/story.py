@@ -19,6 +19,7 @@ from companies.imports import import_companies
 from companies.models import Company, Contact, ContactAssignment
 from config.actors import SYSTEM, Actor
 from config.money import Money
+from groups.models import CustomerGroup
 from integrations.clients import create_api_client
 from integrations.models import ApiClient
 
@@ -66,6 +67,7 @@ def tell() -> tuple[Cast, Credentials]:
     cast = engage_people()
     set_limits(cast)
     name_approvers(cast)
+    agree_on_prices(cast)
     buy(cast, credentials)
     return cast, credentials
 
@@ -169,6 +171,20 @@ def name_approvers(cast: Cast) -> None:
             actor=SYSTEM,
             members=[cast.approver],
         )
+
+
+@transaction.atomic
+def agree_on_prices(cast: Cast) -> None:
+    """A price list for everybody in the group, and one for buyers of a subsidiary."""
+    for company, kind, price_list in (
+        (cast.head, CustomerGroup.Kind.CONTACTS, "GROUP-2026"),
+        (cast.subsidiary, CustomerGroup.Kind.BUYERS, "TRAVEL-NET"),
+    ):
+        group = CustomerGroup.objects.get(company=company, kind=kind)
+        if not group.price_list:
+            group.price_list = price_list
+            group.by(SYSTEM, "demo").full_clean()
+            group.save()
 
 
 def buy(cast: Cast, credentials: Credentials) -> None:

@@ -36,7 +36,7 @@ class Server:
             ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -107,7 +107,7 @@ def _free_port() -> int:
 
 
 def _wait_for(url: str, serving: subprocess.Popen, log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         assert serving.poll() is None, log.read_text()
         try:
