@@ -10,10 +10,13 @@ from django.contrib.auth.models import Group, Permission
 
 from approvals.models import (
     ApprovalGroup,
+    ApprovalRule,
     LedgerEntry,
     PurchaseLimit,
     PurchaseRequest,
+    StandIn,
 )
+from approvals.rulebook import create_rule
 from companies.models import (
     Company,
     CompanyLink,
@@ -21,6 +24,7 @@ from companies.models import (
     ContactAssignment,
     Location,
 )
+from config.actors import SYSTEM
 from groups.models import CustomerGroup, GroupMember, GroupPropagation
 from integrations.models import ApiClient, Event
 from tests.approvals.makers import make_approval_group, make_limit, person, submit
@@ -71,6 +75,22 @@ def make_ledger_entry() -> LedgerEntry:
     return submit(company, person(company, "BUYER")).ledger.get()
 
 
+def make_rule() -> ApprovalRule:
+    return create_rule(
+        company=make_company(), name="Rule", actor=SYSTEM, steps=[{"role": "ADMIN"}]
+    )
+
+
+def make_stand_in() -> StandIn:
+    company = make_company()
+    return StandIn.objects.create(
+        company=company,
+        contact=make_assignment(company=company).contact,
+        stand_in=make_assignment(company=company).contact,
+        valid_until="2099-12-31",
+    )
+
+
 def make_group_of_approvers() -> ApprovalGroup:
     company = make_company()
     return make_approval_group(company=company, members=[person(company, "ADMIN")])
@@ -88,12 +108,15 @@ MAKERS: dict[type, Callable] = {
     ApprovalGroup: make_group_of_approvers,
     PurchaseRequest: make_request,
     LedgerEntry: make_ledger_entry,
+    ApprovalRule: make_rule,
+    StandIn: make_stand_in,
     ApiClient: lambda: make_client(hierarchies=(make_company(),)),
     Event: make_company,
     Group: lambda: Group.objects.create(name=f"role {next(numbers)}"),
 }
 # session, user, number of rows, rows
 LIST_QUERIES = 4
+MORE = {ApprovalRule: 1}  # the steps of all rules of the page
 
 
 @pytest.mark.parametrize("model", MAKERS, ids=lambda model: model.__name__)
@@ -105,12 +128,13 @@ def test_a_list_costs_the_same_queries_with_five_and_with_25_rows(
     made = [MAKERS[model]() for _ in range(5)]
     url = page_of(model.objects.first(), "changelist")
     client.get(url)
+    queries = LIST_QUERIES + MORE.get(model, 0)
 
     # then
-    with django_assert_num_queries(LIST_QUERIES):
+    with django_assert_num_queries(queries):
         assert client.get(url).status_code == 200
     made += [MAKERS[model]() for _ in range(20)]
-    with django_assert_num_queries(LIST_QUERIES):
+    with django_assert_num_queries(queries):
         response = client.get(url)
     assert len(response.context_data["cl"].result_list) >= 25
 

@@ -1,7 +1,15 @@
-"""Staff pages of limits, approval groups and purchase requests."""
+"""Staff pages of limits, rules, approval groups and purchase requests."""
 
 from .groups import ApprovalGroupAdmin
-from .limits import PurchaseLimitAdmin
+from .limits import LedgerEntryAdmin, PurchaseLimitAdmin
 from .requests import PurchaseRequestAdmin
+from .rules import ApprovalRuleAdmin, StandInAdmin
 
-__all__ = ["ApprovalGroupAdmin", "PurchaseLimitAdmin", "PurchaseRequestAdmin"]
+__all__ = [
+    "ApprovalGroupAdmin",
+    "ApprovalRuleAdmin",
+    "LedgerEntryAdmin",
+    "PurchaseLimitAdmin",
+    "PurchaseRequestAdmin",
+    "StandInAdmin",
+]

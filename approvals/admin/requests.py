@@ -24,6 +24,7 @@ from companies.models import Company, Contact, ContactAssignment
 from config.admin import AnswerForm, Panel, ReadOnlyAdmin, badge, extend, plain
 from config.admin.base import ON_PAGE
 from config.money import DECIMAL_PLACES, MAX_DIGITS, Money, readable
+from config.money import plain as plain_amount
 
 from .may_they_buy import may_they_buy
 from .words import OUTCOMES
@@ -123,9 +124,20 @@ def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
 
 
 def timeline_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    entries = purchase.history.select_related("on_behalf_of").order_by("pk")
+    """What happened, who did it, and how money moved on limits."""
+
+    def shown(amount: Decimal | None) -> str:
+        return "" if amount is None else plain_amount(amount, purchase.currency)
+
+    entries = list(purchase.history.select_related("on_behalf_of").order_by("pk"))
     movements = purchase.ledger.select_related("limit__company").order_by("pk")
-    return {"entries": entries, "movements": movements, "purchase": purchase}
+    moved = list(movements)
+    for entry in entries + moved:
+        entry.shown_amount = shown(entry.amount)
+    for entry in moved:
+        entry.shown_used = shown(entry.used_before)
+        entry.shown_reserved = shown(entry.reserved_before)
+    return {"entries": entries, "movements": moved, "purchase": purchase}
 
 
 PANELS = (

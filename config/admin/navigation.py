@@ -73,13 +73,14 @@ PAGES = {
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    navigation = []
+    navigation, here = [], _page_of(request)
     for title, pages in SECTIONS:
         items = [
             {
                 "title": name,
                 "icon": icon,
                 "link": _list_of(label),
+                "active": label == here,
                 "about": ABOUT.get(label, ""),
             }
             for label, name, icon in pages
@@ -90,6 +91,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             section = {"title": title, "separator": separator, "items": items}
             navigation.append(section)
     return navigation
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The label of the page: of addresses that begin alike, the longest."""
+    labels = [label for _title, pages in SECTIONS for label, _name, _icon in pages]
+    links = {label: _list_of(label) for label in labels}
+    found = [label for label in labels if request.path.startswith(links[label] or "?")]
+    return max(found, key=lambda label: len(links[label] or ""), default="")
 
 
 def _list_of(label: str) -> str | None:
