@@ -1,14 +1,44 @@
 """Fields of the API that only limits, groups and requests have."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.models import Contact
+from config.api.filters import MomentFormField
 from config.money import AMOUNT
+
+TEN_YEARS = timedelta(days=3653)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class NearMomentField(serializers.Field):
+    """A moment in ISO 8601 with its zone, at most ten years from now."""
+
+    default_error_messages = {
+        "invalid": "A moment in ISO 8601 with its zone: 2026-11-24T10:00:00Z.",
+        "min_value": "More than ten years ago.",
+        "max_value": "More than ten years from now.",
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        try:
+            moment = MomentFormField().clean(data if isinstance(data, str) else None)
+        except ValidationError:
+            self.fail("invalid")
+        now = timezone.now()
+        if moment < now - TEN_YEARS:
+            self.fail("min_value")
+        if moment > now + TEN_YEARS:
+            self.fail("max_value")
+        return moment
 
 
 @extend_schema_field({"type": ["string", "null"], "example": "1250.00"})

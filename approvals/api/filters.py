@@ -1,11 +1,19 @@
-"""What lists of limits, approval groups and requests can be asked for."""
+"""What lists of limits, groups, rules, stand-ins and requests can be asked for."""
 
 import django_filters
 from django.db.models import QuerySet
 
-from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from approvals.models import (
+    ApprovalGroup,
+    ApprovalRule,
+    ApprovalRuleStep,
+    PurchaseLimit,
+    PurchaseRequest,
+    StandIn,
+)
 from companies.models import Company, Contact
 from config.api.filters import (
+    BooleanFilter,
     MomentFilter,
     StrictFilterSet,
     TextFilter,
@@ -52,6 +60,41 @@ class ApprovalGroupFilterSet(OfCompanyFilterSet):
     class Meta:
         model = ApprovalGroup
         fields: list[str] = []
+
+
+class ApprovalRuleFilterSet(OfCompanyFilterSet):
+    currency = TextFilter(max_length=3)
+    covers_subsidiaries = BooleanFilter()
+    is_active = BooleanFilter()
+    approval_group = VisibleModelChoiceFilter(
+        visible=ApprovalGroup.objects.visible_to,
+        method="asking_group",
+        help_text="Rules that ask this group.",
+    )
+
+    class Meta:
+        model = ApprovalRule
+        fields: list[str] = []
+
+    def asking_group(self, rows: QuerySet, name: str, group: ApprovalGroup) -> QuerySet:
+        steps = ApprovalRuleStep.objects.filter(approval_group=group).order_by()
+        return rows.filter(pk__in=steps.values("rule"))
+
+
+class StandInFilterSet(OfCompanyFilterSet):
+    contact = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+    stand_in = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+    in_force = BooleanFilter(method="today", help_text="Whether within their dates.")
+
+    class Meta:
+        model = StandIn
+        fields: list[str] = []
+
+    def today(self, rows: QuerySet, name: str, wanted: bool) -> QuerySet:
+        in_force = StandIn.objects.in_force().order_by().values("pk")
+        if wanted:
+            return rows.filter(pk__in=in_force)
+        return rows.exclude(pk__in=in_force)
 
 
 class PurchaseRequestFilterSet(OfCompanyFilterSet):

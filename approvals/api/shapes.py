@@ -1,15 +1,16 @@
-"""What the API shows of limits, approval groups and requests: declared once, here."""
+"""What the API shows of limits, rules, stand-ins and requests: declared once, here."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from approvals.answers import in_words
 from approvals.models import (
     ApprovalGroupMember,
+    ApprovalRuleStep,
     ApprovalStep,
     Decision,
     PurchaseRequest,
@@ -29,6 +30,19 @@ def _money_or_none(amount: Decimal | None, currency: str) -> dict[str, str] | No
     if amount is None:
         return None
     return {"amount": plain(amount, currency), "currency": currency}
+
+
+def _parts(shape: Shape, rows: Callable[[], QuerySet], of: str) -> Batch:
+    """Parts of an object, such as the steps of a request, in lists by the object."""
+
+    def load(wholes: Sequence[int], client: Any) -> Mapping[int, list[dict[str, Any]]]:
+        plan, found = shape.plan(also=(f"{of}_id",)), defaultdict(list)
+        fetched = plan.fetch(rows().filter(**{f"{of}__in": wholes}))
+        for row, part in zip(fetched, plan.build(fetched, client), strict=True):
+            found[plan.beside(row)[0]].append(part)
+        return found
+
+    return Batch(load, shape=shape)
 
 
 BRIEF_COMPANY = Shape("id", "code", "name")
@@ -77,6 +91,41 @@ APPROVAL_GROUP = Shape(
     code="code",
     name="name",
     members=Batch(_members),
+    version="version",
+    created_at="created_at",
+    updated_at="updated_at",
+)
+
+RULE_STEP = Shape("role", "quorum", approval_group="approval_group_id")
+APPROVAL_RULE = Shape(
+    "id",
+    expandable={"company": COMPANY},
+    company="company_id",
+    name="name",
+    covers_subsidiaries="covers_subsidiaries",
+    amount_from=made(_amount, "amount_from", "currency"),
+    currency="currency",
+    roles="roles",
+    kinds="kinds",
+    steps=_parts(
+        RULE_STEP, lambda: ApprovalRuleStep.objects.order_by("position"), "rule"
+    ),
+    is_active="is_active",
+    version="version",
+    created_at="created_at",
+    updated_at="updated_at",
+)
+
+STAND_IN = Shape(
+    "id",
+    expandable={"company": COMPANY},
+    company="company_id",
+    contact="contact_id",
+    stand_in="stand_in_id",
+    valid_from="valid_from",
+    valid_until="valid_until",
+    amount=made(_amount, "amount", "currency"),
+    currency="currency",
     version="version",
     created_at="created_at",
     updated_at="updated_at",
@@ -175,21 +224,6 @@ HISTORY_ENTRY = Shape(
 )
 
 
-def _parts(shape: Shape, rows: Any) -> Batch:
-    """Parts of requests, such as their steps, in lists by request."""
-
-    def load(
-        requests: Sequence[int], client: Any
-    ) -> Mapping[int, list[dict[str, Any]]]:
-        plan, found = shape.plan(also=("request_id",)), defaultdict(list)
-        fetched = plan.fetch(rows().filter(Q(request__in=requests)))
-        for row, part in zip(fetched, plan.build(fetched, client), strict=True):
-            found[plan.beside(row)[0]].append(part)
-        return found
-
-    return Batch(load, shape=shape)
-
-
 PURCHASE_REQUEST = Shape(
     expandable=BRIEF_REQUEST.expandable,
     **BRIEF_REQUEST.fields,
@@ -197,8 +231,14 @@ PURCHASE_REQUEST = Shape(
     snapshot_hash="snapshot_hash",
     decision=Batch(_decisions_in_words, missing=dict),
     steps=_parts(
-        STEP, lambda: ApprovalStep.objects.with_agreed().order_by("round", "position")
+        STEP,
+        lambda: ApprovalStep.objects.with_agreed().order_by("round", "position"),
+        "request",
     ),
-    decisions=_parts(GIVEN_DECISION, lambda: Decision.objects.order_by("id")),
-    history=_parts(HISTORY_ENTRY, lambda: RequestHistory.objects.order_by("id")),
+    decisions=_parts(
+        GIVEN_DECISION, lambda: Decision.objects.order_by("id"), "request"
+    ),
+    history=_parts(
+        HISTORY_ENTRY, lambda: RequestHistory.objects.order_by("id"), "request"
+    ),
 )

@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from approvals import ledger
 from approvals.errors import (
@@ -66,8 +68,7 @@ def order_request(
     refuse_other_currency(request, money)
     if money.amount > request.amount:
         raise MoreThanApproved(request=request.pk, approved=str(request.money))
-    field = PurchaseRequest._meta.get_field("order_number")
-    number = field.clean(number, request)
+    number = _cleaned_number(number, request)
     ledger.confirm(request, money.amount, actor=actor)
     set_status(
         request,
@@ -80,6 +81,16 @@ def order_request(
         ordered_amount=money.amount,
     )
     return request
+
+
+def _cleaned_number(number: str, request: PurchaseRequest) -> str:
+    try:
+        number = PurchaseRequest._meta.get_field("order_number").clean(number, request)
+        if not number:
+            raise ValidationError(_("An order has a number."), code="blank")
+    except ValidationError as error:
+        raise ValidationError({"number": error}) from error
+    return number
 
 
 @transaction.atomic

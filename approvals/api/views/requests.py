@@ -1,56 +1,44 @@
-"""Endpoints of limits, approval groups and purchase requests."""
+"""Endpoints of purchase requests: asked about, submitted, decided, ordered."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from approvals import membership, services
-from approvals.answers import answer, effective, step_in_words
-from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
-from approvals.rules import Purchase
-from approvals.situation import limits_of
-from companies.models import Company
-from config.actors import Actor
-from config.api.rows import Shape
-from integrations.api.viewsets import (
-    ClientViewSet,
-    CreateMixin,
-    DestroyMixin,
-    ListMixin,
-    RetrieveMixin,
-    UpdateMixin,
-)
-
-from .filters import (
-    ApprovalGroupFilterSet,
-    PurchaseLimitFilterSet,
-    PurchaseRequestFilterSet,
-)
-from .serializers import (
-    ApprovalGroupSerializer,
+from approvals import services
+from approvals.answers import answer, step_in_words
+from approvals.api.filters import PurchaseRequestFilterSet
+from approvals.api.serializers import (
     ApproversSerializer,
     BlockedSerializer,
     BriefRequestSerializer,
-    EffectiveLimitsSerializer,
+    ChangeSerializer,
+    CommentSerializer,
+    OrderSerializer,
     PurchaseCheckSerializer,
     PurchaseDecisionSerializer,
-    PurchaseLimitSerializer,
     PurchaseRequestSerializer,
+    RefundSerializer,
     SubmitSerializer,
     VerdictSerializer,
 )
-from .shapes import (
-    APPROVAL_GROUP,
-    BRIEF_REQUEST,
-    PURCHASE_LIMIT,
-    PURCHASE_REQUEST,
-)
+from approvals.api.shapes import BRIEF_REQUEST, PURCHASE_REQUEST
+from approvals.models import PurchaseRequest
+from approvals.rules import Decision, Purchase
+from config.actors import Actor
+from config.api.rows import Shape
+from config.money import Money
+from integrations.api.viewsets import ClientViewSet, ListMixin, RetrieveMixin
 
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -58,85 +46,6 @@ IF_MATCH = OpenApiParameter(
     required=True,
     description="The ETag that was read; 412 if it is out of date.",
 )
-
-
-class PurchaseLimitViewSet(
-    ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, ClientViewSet
-):
-    """How much may be bought, per purchase or period."""
-
-    queryset = PurchaseLimit.objects.all()
-    shape = PURCHASE_LIMIT
-    serializer_class = PurchaseLimitSerializer
-    filterset_class = PurchaseLimitFilterSet
-    read_scope = "limits:read"
-    write_scope = "limits:write"
-    ordering_fields = {"created_at": "created_at", "updated_at": "updated_at"}
-
-    def perform_destroy(self, instance: PurchaseLimit) -> None:
-        instance.by(self.actor).delete()
-
-
-class EffectiveLimitViewSet(ClientViewSet):
-    """The limits of a company, wherever they come from."""
-
-    queryset = Company.objects.order_by()
-    read_scope = "limits:read"
-
-    @extend_schema(
-        operation_id="companies_limits_list",
-        summary="Effective limits of a company",
-        description="Its own, and those of companies above that reach down: from the "
-        "head company down, each with the company it comes from, and what is used and "
-        "reserved of it in the current period.",
-        responses=EffectiveLimitsSerializer,
-        filters=False,
-    )
-    @action(detail=True)
-    def limits(self, request: Request, pk: str) -> Response:
-        self.check_visible()
-        return Response({"results": [effective(one) for one in limits_of(int(pk))]})
-
-
-class ApprovalGroupViewSet(
-    ListMixin, RetrieveMixin, CreateMixin, UpdateMixin, DestroyMixin, ClientViewSet
-):
-    """Contacts who may approve purchases."""
-
-    queryset = ApprovalGroup.objects.all()
-    shape = APPROVAL_GROUP
-    serializer_class = ApprovalGroupSerializer
-    filterset_class = ApprovalGroupFilterSet
-    read_scope = "limits:read"
-    write_scope = "limits:write"
-    confirm_on = ("update", "partial_update", "destroy")
-    ordering_fields = {
-        "name": "name",
-        "created_at": "created_at",
-        "updated_at": "updated_at",
-    }
-
-    def perform_create(self, serializer: BaseSerializer) -> ApprovalGroup:
-        return membership.create_approval_group(
-            actor=self.actor, **serializer.validated_data
-        )
-
-    def perform_update(self, serializer: BaseSerializer) -> ApprovalGroup:
-        return membership.update_approval_group(
-            serializer.instance,
-            actor=self.actor,
-            expected_version=self.expected_version,
-            confirm=self.confirmed,
-            **serializer.validated_data,
-        )
-
-    def perform_destroy(self, instance: ApprovalGroup) -> None:
-        membership.delete_approval_group(
-            instance,
-            actor=self.actor,
-            expected_version=self.expected_version,
-            confirm=self.confirmed,
-        )
 
 
 class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
@@ -183,8 +92,7 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
             decision, stored = services.submit_request(actor=person, **values)
             if stored is not None:
                 return self.answer(stored.pk, 201)
-        purchase = _purchase(values)
-        return Response({"decision": answer(decision, purchase)})
+        return _blocked(decision, values["money"], values["kind"])
 
     @extend_schema(
         summary="May this person buy this?",
@@ -196,7 +104,7 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     def check(self, request: Request) -> Response:
         values = self.read_action(PurchaseCheckSerializer)
         decision = services.check_purchase(**values)
-        return Response(answer(decision, _purchase(values)))
+        return Response(_answer(decision, values["money"], values["kind"]))
 
     @extend_schema(
         summary="Approve, for a contact",
@@ -206,7 +114,7 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     )
     @action(detail=True, methods=["post"], write_scope="approvals:decide")
     def approve(self, request: Request, pk: str) -> Response:
-        return self._move(services.approve_request)
+        return self._move(services.approve_request, VerdictSerializer)
 
     @extend_schema(
         summary="Decline, for a contact",
@@ -216,7 +124,7 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     )
     @action(detail=True, methods=["post"], write_scope="approvals:decide")
     def decline(self, request: Request, pk: str) -> Response:
-        return self._move(services.decline_request)
+        return self._move(services.decline_request, VerdictSerializer)
 
     @extend_schema(
         summary="Withdraw, for the contact who asked",
@@ -226,7 +134,66 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     )
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:
-        return self._move(services.withdraw_request)
+        return self._move(services.withdraw_request, VerdictSerializer)
+
+    @extend_schema(
+        summary="Change what is asked for, for the contact who asked",
+        description="Replaces amount, items, addresses and note of a pending request, "
+        "and checks anew. Less of the same keeps the approvals; anything else starts "
+        "them anew. 200: the request, or only a `decision` if the purchase would be "
+        "blocked; then nothing was changed.",
+        request=ChangeSerializer,
+        responses=PolymorphicProxySerializer(
+            component_name="ChangedOrBlocked",
+            serializers=[PurchaseRequestSerializer, BlockedSerializer],
+            resource_type_field_name=None,
+        ),
+        parameters=[IF_MATCH],
+    )
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: str) -> Response:
+        purchase, version = self.get_object(), self.expected_version
+        values = self.read_action(ChangeSerializer)
+        person = self._as(values.pop("contact").pk)
+        with transaction.atomic():
+            decision, changed = services.change_request(
+                purchase, actor=person, expected_version=version, **values
+            )
+            if changed is not None:
+                return self.answer(changed.pk)
+        return _blocked(decision, values["money"], purchase.kind)
+
+    @extend_schema(
+        summary="Note that it was ordered",
+        description="Under the number of the order; at most what was approved.",
+        request=OrderSerializer,
+        responses=PurchaseRequestSerializer,
+        parameters=[IF_MATCH],
+    )
+    @action(detail=True, methods=["post"])
+    def order(self, request: Request, pk: str) -> Response:
+        return self._move(services.order_request, OrderSerializer)
+
+    @extend_schema(
+        summary="Give up what was approved",
+        request=CommentSerializer,
+        responses=PurchaseRequestSerializer,
+        parameters=[IF_MATCH],
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        return self._move(services.cancel_request, CommentSerializer)
+
+    @extend_schema(
+        summary="Note that money of an order was given back",
+        description="In one part or several; at most what was ordered.",
+        request=RefundSerializer,
+        responses=PurchaseRequestSerializer,
+        parameters=[IF_MATCH],
+    )
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: str) -> Response:
+        return self._move(services.refund_request, RefundSerializer)
 
     @extend_schema(
         summary="Who can decide now, and why",
@@ -238,23 +205,31 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
         step = services.approvers_of(self.get_object())
         return Response({"step": step and step_in_words(step)})
 
-    def _move(self, service: Callable[..., PurchaseRequest]) -> Response:
-        """Let the contact in the body decide, on the version in If-Match."""
+    def _move(
+        self,
+        service: Callable[..., PurchaseRequest],
+        serializer_class: type[BaseSerializer],
+    ) -> Response:
+        """Let the service act on the version in If-Match, with what was sent.
+
+        For the contact in the body, if it names one; else for the client itself.
+        """
         purchase, version = self.get_object(), self.expected_version
-        values = self.read_action(VerdictSerializer)
+        values = self.read_action(serializer_class)
+        contact = values.pop("contact", None)
+        actor = self._as(contact.pk) if contact else self.actor
         with transaction.atomic():
-            service(
-                purchase,
-                actor=self._as(values["contact"].pk),
-                expected_version=version,
-                comment=values["comment"],
-            )
+            service(purchase, actor=actor, expected_version=version, **values)
             return self.answer(purchase.pk)
 
     def _as(self, contact: int) -> Actor:
         return Actor.client(self.actor.client_id, contact_id=contact)
 
 
-def _purchase(values: dict[str, Any]) -> Purchase:
-    money = values["money"]
-    return Purchase(amount=money.amount, currency=money.currency, kind=values["kind"])
+def _blocked(decision: Decision, money: Money, kind: str) -> Response:
+    return Response({"decision": _answer(decision, money, kind)})
+
+
+def _answer(decision: Decision, money: Money, kind: str) -> dict[str, Any]:
+    purchase = Purchase(amount=money.amount, currency=money.currency, kind=kind)
+    return answer(decision, purchase)
