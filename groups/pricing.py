@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.models import Company, Contact
 from integrations.models import ApiClient
 
-from .membership import by_assignment, by_hand
+from .membership import by_assignment
 from .models import CustomerGroup
 from .models.group import shown_name
 from .rules import Counting, Group, Held, Way, counting_groups, price_lists
@@ -93,10 +93,12 @@ def _automatic(path: Sequence[int]) -> list[Group]:
 def _by_hand(
     contact: Contact, path: Sequence[int], client: ApiClient | None
 ) -> list[Group]:
-    mine = by_hand().filter(contact=contact).order_by().values("group")
+    """Each membership counts: the contact is active and assigned in the hierarchy."""
     places = Q(company__in=path) | Q(company=None)
-    groups = _seen(CustomerGroup.objects.custom(), client).filter(places, pk__in=mine)
-    return [Group(*row) for row in groups.order_by().values_list(*COLUMNS)]
+    mine = _seen(CustomerGroup.objects.custom(), client).filter(
+        places, memberships__contact=contact
+    )
+    return [Group(*row) for row in mine.order_by().values_list(*COLUMNS)]
 
 
 OBSTACLES = {

@@ -311,6 +311,16 @@ def test_a_client_of_a_part_gets_the_answer_for_what_it_sees(world):
     ]
 
 
+def test_assignments_out_of_the_client_s_sight_give_nothing(world):
+    contact = person(world["South"], "BUYER")
+    make_group(contact, company=world["Oslo"])
+    client = make_client(hierarchies=(world["North"],))
+
+    context = pricing_context(contact, world["Oslo"], client=client)
+
+    assert (context.counting, context.obstacle) == ((), "not_assigned")
+
+
 @pytest.mark.parametrize("many", [1, 8])
 def test_the_question_takes_five_queries(world, many, django_assert_num_queries):
     # given
