@@ -98,6 +98,7 @@ def _open_step(
         company=stored.company_id,
         approval_groups=tuple(stored.approval_groups),
         roles=tuple(stored.roles),
+        rules=_rules_of(request, stored),
     )
     now = with_approvers(
         plan,
@@ -108,3 +109,11 @@ def _open_step(
         escalated=request.escalated_at is not None,
     )
     return OpenStep(stored, now)
+
+
+def _rules_of(request: PurchaseRequest, stored: ApprovalStep) -> tuple[int, ...]:
+    """The rules that asked for the step, by what was frozen."""
+    for step in request.snapshot["decision"]["steps"]:
+        if step["position"] == stored.position:
+            return tuple(step["rules"])
+    return ()

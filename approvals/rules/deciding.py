@@ -79,7 +79,7 @@ def decide(purchase: Purchase, situation: Situation) -> Decision:
     elif above or matching or asks:
         outcome = Outcome.APPROVAL_REQUIRED
         by_matrix = None
-        if above or not matching:
+        if above or not any(rule.steps for rule in matching):
             by_matrix = first_step(situation.path, buyers_may=not above)
         steps = plan_steps(situation.path, matching, by_matrix)
     else:

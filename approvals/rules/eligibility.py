@@ -45,9 +45,11 @@ def _stand_ins(
     found: dict[int, Approver], people: People, without: Collection[int]
 ) -> Iterable[Approver]:
     """Who may decide for one of those found; nobody for a stand-in, not who is out."""
+    named = set()  # somebody may be named twice: for two companies, or two amounts
     for deputy in people.deputies:
-        principal = found.get(deputy.stands_in_for)
-        if principal is not None and deputy.person.id not in without:
+        principal, pair = found.get(deputy.stands_in_for), deputy.pair
+        if principal and pair not in named and deputy.person.id not in without:
+            named.add(pair)
             through = replace(principal.through, instead_of=principal.person)
             yield Approver(person=deputy.person, through=through)
 

@@ -101,6 +101,10 @@ class Deputy:
     most: Decimal | None = None  # None: any amount, in any currency
     currency: str = ""
 
+    @property
+    def pair(self) -> tuple[int, int]:
+        return self.stands_in_for, self.person.id
+
     def may_decide(self, purchase: "Purchase") -> bool:
         """Whether the amount allows it; amounts are compared in one currency only."""
         if self.most is None:

@@ -1,5 +1,6 @@
 """Rules are written with their steps, whole or not at all."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,8 @@ from django.core.exceptions import ValidationError
 from approvals import membership, rulebook, services
 from approvals.errors import GroupInUse
 from approvals.models import ApprovalGroup, ApprovalRule, ApprovalRuleStep
+from companies.models import ContactAssignment
+from companies.services import move_company
 from config.actors import SYSTEM, Actor
 from config.errors import StaleVersion
 from integrations.models import Event
@@ -378,3 +381,78 @@ def test_a_rule_needs_no_approval_below_its_amount(world: World) -> None:
     ]
 
     assert outcomes == ["ALLOWED", "APPROVAL_REQUIRED"]
+
+
+def test_what_waits_says_which_rules_asked_also_when_they_are_gone(
+    world: World,
+) -> None:
+    rule = make_rule(company=world.sub)
+    request = submit(world.sub, world.buyer)
+
+    rulebook.delete_rule(rule, actor=SYSTEM, expected_version=1)
+
+    step = services.approvers_of(request)
+    assert step is not None
+    assert step.rules == (rule.pk,)
+    assert [approver.person.id for approver in step.approvers] == [world.admin.pk]
+    (kept,) = request.snapshot["decision"]["considered"]["rules"]
+    assert (kept["id"], kept["name"]) == (rule.pk, rule.name)
+
+
+def test_rules_reach_as_far_as_they_say(world: World) -> None:
+    def outcome() -> str:
+        return services.check_purchase(
+            company=world.sub, requester=world.buyer, money=euros("1")
+        ).outcome
+
+    make_rule(company=make_company(parent=world.head), covers_subsidiaries=True)
+    make_rule(company=make_company(parent=world.sub), covers_subsidiaries=True)
+    make_rule(company=world.head)
+    make_rule(company=world.sub, is_active=False)
+    assert outcome() == "ALLOWED"
+
+    make_rule(company=world.head, covers_subsidiaries=True)
+    assert outcome() == "APPROVAL_REQUIRED"
+
+
+def test_a_rule_that_came_along_in_a_move_asks_where_the_company_is_now(
+    world: World,
+) -> None:
+    group = make_approval_group(company=world.head, members=[world.boss])
+    make_rule(company=world.sub, steps=[{"approval_group": group}])
+    other = make_company()
+    chief = person(other, "ADMIN")
+    ContactAssignment.objects.filter(contact=world.admin).update(role="")
+
+    move_company(world.sub, other, actor=SYSTEM)
+
+    request = submit(world.sub, world.buyer)
+    step = services.approvers_of(request)
+    assert step is not None
+    assert [approver.person.id for approver in step.approvers] == [chief.pk]
+
+
+def test_a_rule_without_steps_is_no_dead_end(world: World) -> None:
+    ApprovalRule.objects.create(company=world.sub, name="Of the shell")
+
+    request = submit(world.sub, world.buyer)
+
+    step = services.approvers_of(request)
+    assert step is not None
+    assert world.admin.pk in {approver.person.id for approver in step.approvers}
+
+
+def test_rules_cost_one_query_however_many(
+    world: World, django_assert_num_queries: Callable
+) -> None:
+    for _ in range(5):
+        make_rule(company=world.sub, steps=[{"role": "ADMIN"}, {"role": "BUYER"}])
+        make_rule(company=world.head, covers_subsidiaries=True)
+
+    with django_assert_num_queries(4):  # path, people, limits, rules
+        decision = services.check_purchase(
+            company=world.sub, requester=world.buyer, money=euros("100")
+        )
+
+    assert len(decision.rules) == 10
+    assert [step.roles for step in decision.steps] == [("ADMIN",), ("ADMIN", "BUYER")]
