@@ -88,6 +88,22 @@ def lock_person(contact: int) -> Contact:
     return locked(Contact.objects.filter(pk=contact)).get()
 
 
+def lock_decider(contact: int, path: Path) -> Contact:
+    """The person as lock_person() does, with all those for whom they may stand in.
+
+    Whose right it is counts, too; so nobody takes it from them until the end.
+    """
+    people = {contact}
+    if any(on_path.has_stand_ins for on_path in path):
+        companies = [on_path.id for on_path in path]
+        named = StandIn.objects.in_force().filter(
+            stand_in=contact, company__in=companies
+        )
+        people.update(named.values_list("contact", flat=True))
+    rows = {row.pk: row for row in locked(Contact.objects.filter(pk__in=people))}
+    return rows[contact]
+
+
 def read_situation(
     path: Path, person: Contact, *, at: datetime | None = None
 ) -> Situation:
@@ -203,6 +219,8 @@ def read_rules(company: int, path: Path) -> tuple[RuleState, ...]:
     rules = {}
     for row in rows:
         rules[row.pk] = row
+        if row.steps__quorum is None:  # no step, which only the shell can make
+            continue
         steps[row.pk].append(
             RuleStep(
                 quorum=row.steps__quorum,

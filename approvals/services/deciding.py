@@ -1,5 +1,6 @@
 """Approve and decline: by whoever may at that moment, once, on the version they saw."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -22,11 +23,12 @@ from approvals.rules import (
     Through,
 )
 from approvals.situation import (
+    lock_decider,
     lock_path,
-    lock_person,
 )
 from approvals.waiting import open_step
 from companies.models import Contact
+from companies.models.contact import email_key
 from config.actors import Actor
 from config.text import clean_text
 
@@ -115,36 +117,57 @@ def _right_to_decide(
     request: PurchaseRequest, path: Path, actor: Actor
 ) -> tuple[ApprovalStep, Approver]:
     """By which right the actor may decide now, read under the locks that end rights."""
-    decisions = request.decisions.filter(round=request.round)
     if actor.contact_id is not None:
-        own = actor.contact_id == request.requester_id
-        if own and not path[-1].allows_self_approval:
-            raise SelfApproval(request=request.pk)
-        if not lock_person(actor.contact_id).is_active:
+        if actor.contact_id == request.requester_id:
+            _refuse_self_approval(request, path)
+        person = lock_decider(actor.contact_id, path)
+        if not person.is_active:
             raise NotEligible(contact=actor.contact_id)
-        if decisions.filter(contact=actor.contact_id).exists():
-            raise AlreadyDecided(request=request.pk)
+        _refuse_second_time(request, {person.pk}, person.email)
         step = open_step(request, path)
         for approver in step.now.approvers:
             if approver.person.id == actor.contact_id:
                 return step.stored, approver
     elif actor.staff_id is not None:
-        _check_staff(request, actor.staff_id)
-        if decisions.filter(staff=actor.staff_id).exists():
-            raise AlreadyDecided(request=request.pk)
+        _check_staff(request, path, actor.staff_id)
         step = open_step(request, path)
         if step.now.staff:
             return step.stored, Approver(person=Person(id=0), through=STAFF)
     raise NotEligible(request=request.pk)
 
 
-def _check_staff(request: PurchaseRequest, staff_id: int) -> None:
-    """Staff in office who may decide, and who are not the requester themselves."""
+def _check_staff(request: PurchaseRequest, path: Path, staff_id: int) -> None:
+    """Staff in office who may decide, and who as a contact are not out of it."""
     user = get_user_model().objects.filter(pk=staff_id, is_active=True).first()
     if user is None or not user.has_perm("approvals.decide_purchaserequest"):
         raise NotEligible(request=request.pk)
-    if Contact.objects.with_email(user.email).filter(pk=request.requester_id).exists():
+    same = Contact.objects.with_email(user.email).values_list("pk", flat=True)
+    contacts = set(same)
+    if request.requester_id in contacts:
+        _refuse_self_approval(request, path)
+    _refuse_second_time(request, contacts, user.email, staff_id)
+
+
+def _refuse_self_approval(request: PurchaseRequest, path: Path) -> None:
+    if not path[-1].allows_self_approval:
         raise SelfApproval(request=request.pk)
+
+
+def _refuse_second_time(
+    request: PurchaseRequest,
+    contacts: Collection[int],
+    email: str,
+    staff_id: int | None = None,
+) -> None:
+    """Once in a round, be it as a contact or as staff with the e-mail of a contact."""
+    key = email_key(email)
+    decisions = request.decisions.filter(round=request.round)
+    for decision in decisions.select_related("staff"):
+        staff = decision.staff
+        as_contact = decision.contact_id in contacts
+        by_email = staff and key and email_key(staff.email) == key
+        if as_contact or by_email or (staff and staff.pk == staff_id):
+            raise AlreadyDecided(request=request.pk)
 
 
 def _open_approval_step(request: PurchaseRequest) -> ApprovalStep | None:

@@ -396,6 +396,39 @@ def test_control_without_row_lock_a_stand_in_has_ended_before_they_decided(
     assert meeting.results["first"].status == "APPROVED"  # by a right of the past
 
 
+@pytest.mark.parametrize("end", ["role", "deactivated"])
+def test_whose_right_it_is_does_not_lose_it_during_the_decision(
+    meet: Callable[..., Meeting], end: str
+) -> None:
+    request, named = waiting_for_a_deputy()
+
+    meeting = meet(
+        approving(request, named.stand_in),
+        ENDS[end](named.contact),
+        before="set_status",
+    )
+
+    assert meeting.second_waited
+    assert meeting.results["first"].status == "APPROVED"
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("end", ["role", "deactivated"])
+def test_control_without_row_locks_the_stand_in_decides_by_a_right_of_the_past(
+    meet: Callable[..., Meeting], no_row_locks: None, end: str
+) -> None:
+    request, named = waiting_for_a_deputy()
+
+    meeting = meet(
+        approving(request, named.stand_in),
+        ENDS[end](named.contact),
+        before="set_status",
+    )
+
+    assert not meeting.second_waited
+    assert meeting.results["first"].status == "APPROVED"
+
+
 # Submits beside changes of the hierarchy
 
 

@@ -451,6 +451,58 @@ def test_no_staff_account_of_the_requester_decides(world: World) -> None:
         )
 
 
+@pytest.mark.parametrize("first", ["contact", "staff"])
+def test_as_staff_and_as_a_contact_a_person_is_one_voice(
+    world: World, first: str
+) -> None:
+    user = make_user(
+        permissions=("decide_purchaserequest",), email=world.admin.email.upper()
+    )
+    make_rule(company=world.sub, steps=[{"role": "ADMIN", "quorum": 3}])
+    make_rule(company=world.sub, steps=[{"role": "BUYER", "quorum": 4}])
+    request = submit(world.sub, world.requester)
+    voices = [acting(world.admin), Actor.staff(user.pk)]
+    if first == "staff":
+        voices.reverse()
+
+    services.approve_request(request, actor=voices[0], expected_version=1)
+    for again in voices:
+        with pytest.raises(AlreadyDecided):
+            services.approve_request(request, actor=again, expected_version=2)
+
+    assert request.decisions.count() == 1
+
+
+def test_two_of_the_staff_without_an_email_are_two_voices(world: World) -> None:
+    make_rule(company=world.sub, steps=[{"role": "ADMIN", "quorum": 4}])
+    request = submit(world.sub, world.requester)
+    users = [
+        make_user(permissions=("decide_purchaserequest",), email="") for _ in range(2)
+    ]
+
+    for version, user in enumerate(users, 1):
+        services.approve_request(
+            request, actor=Actor.staff(user.pk), expected_version=version
+        )
+
+    assert request.decisions.count() == 2
+
+
+def test_staff_allow_self_approval_to_themselves_too(world: World) -> None:
+    allow_self_approval(world.sub)
+    ContactAssignment.objects.exclude(contact=world.requester).update(role="")
+    request = submit(world.sub, world.requester)
+    user = make_user(
+        permissions=("decide_purchaserequest",), email=world.requester.email
+    )
+
+    approved = services.approve_request(
+        request, actor=Actor.staff(user.pk), expected_version=1
+    )
+
+    assert approved.status == "APPROVED"
+
+
 def allow_self_approval(company: Any) -> None:
     ApprovalPolicy.objects.create(company=company, allow_self_approval=True)
 
