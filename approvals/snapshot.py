@@ -40,8 +40,7 @@ def make_snapshot(
         "amount": str(request.money),
         "currency": request.currency,
         "items": request.items,
-        "billing_address": _address(request.billing_location),
-        "shipping_address": _address(request.shipping_location),
+        **addresses(request),
         "decision": facts(decision),
     }
 
@@ -56,6 +55,14 @@ def hash_of(snapshot: dict[str, Any]) -> str:
         snapshot, ensure_ascii=False, separators=(",", ":"), sort_keys=True
     )
     return hashlib.sha256(written.encode()).hexdigest()
+
+
+def addresses(request: PurchaseRequest) -> dict[str, dict[str, Any] | None]:
+    """Where it goes and who is billed, in words: a location may change."""
+    return {
+        "billing_address": _address(request.billing_location),
+        "shipping_address": _address(request.shipping_location),
+    }
 
 
 def _address(location: Location | None) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """May this person buy this? Ask, submit, and change what was submitted."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,12 +26,12 @@ from approvals.situation import (
     read_people,
     read_situation,
 )
-from approvals.snapshot import hash_of, make_snapshot
+from approvals.snapshot import addresses, hash_of, make_snapshot
 from companies.models import Company, Contact, Location
 from config.actors import Actor
 from config.db import is_unique_violation
 from config.errors import StaleVersion
-from config.money import Money, check_digits, check_minor_units
+from config.money import AMOUNT, Money, check_digits, check_minor_units
 from config.text import clean_text
 
 from .status import Change, Status, as_read, expiry_of, lock_request, tell
@@ -180,7 +179,7 @@ def _change(
     keeps = is_less_of_the_same(stored, changed)
     changed.round += not keeps
     _freeze(changed, path, answer)
-    if keeps:
+    if keeps and changed.is_pending:
         changed.snapshot["decision"]["steps"] = stored.snapshot["decision"]["steps"]
         changed.snapshot_hash = hash_of(changed.snapshot)
     _store_revision(stored, changed)
@@ -225,27 +224,38 @@ def refuse_other_currency(request: PurchaseRequest, money: Money) -> None:
 def is_less_of_the_same(before: PurchaseRequest, after: PurchaseRequest) -> bool:
     """Whether a change asks for nothing that was not asked for before.
 
-    No more money in all; each line, known by number and name, was there and costs no
-    more than before; it goes to the same places.
+    No more money in all; each line, known by number and name, was there, and there is
+    no more of it for no more money; it goes to the same addresses as were frozen.
     """
+    frozen = before.snapshot
+    if any(frozen[name] != place for name, place in addresses(after).items()):
+        return False
     if after.amount > before.amount:
         return False
-    if any(getattr(after, f"{use}_id") != getattr(before, f"{use}_id") for use in USES):
-        return False
-    if not after.items:
-        return not before.items
-    known: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for item in before.items:
-        known[_line(item)] += Decimal(item["amount"])
-    lines = [(_line(item), Decimal(item["amount"])) for item in after.items]
-    once = len({line for line, _amount in lines}) == len(lines)
-    return once and all(
-        line in known and amount <= known[line] for line, amount in lines
+    if after.items == before.items:
+        return True
+    known = {_line(item): item for item in before.items}
+    lines = {_line(item): item for item in after.items}
+    if len(known) < len(before.items) or len(lines) < len(after.items):
+        return False  # a line that is there twice is not known by its name
+    return bool(lines) and all(
+        line in known and _is_no_more(item, known[line]) for line, item in lines.items()
     )
 
 
 def _line(item: Mapping[str, str]) -> tuple[str, str]:
     return item.get("sku", ""), item["name"]
+
+
+def _is_no_more(item: Mapping[str, str], before: Mapping[str, str]) -> bool:
+    """Quantities that are not plain numbers have to be the same."""
+    if Decimal(item["amount"]) > Decimal(before["amount"]):
+        return False
+    now, was = item.get("quantity", ""), before.get("quantity", "")
+    if now == was:
+        return True
+    numbers = AMOUNT.fullmatch(now) and AMOUNT.fullmatch(was)
+    return bool(numbers) and Decimal(now) <= Decimal(was)
 
 
 def _freeze(request: PurchaseRequest, path: Path, answer: Answer) -> None:
