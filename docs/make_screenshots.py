@@ -1,6 +1,6 @@
-"""Make the pictures of docs/user-guide.md, from a console that runs on demo data.
+"""Make the pictures of README and docs/user-guide.md, from the console of the demo.
 
-    uv run manage.py demo --no-server && uv run manage.py runserver
+    uv run manage.py demo --reset
     uv run python docs/make_screenshots.py http://127.0.0.1:8000 USER PASSWORD
 
 Needs Chromium (CHROMIUM names another one). Opens the largest hierarchy that it finds.
@@ -15,6 +15,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
+TABS = ("general", "assignments", "customer_groups", "limits", "history")
 
 
 def main(base: str, user: str, password: str) -> None:
@@ -36,22 +37,19 @@ def main(base: str, user: str, password: str) -> None:
 def take_all(page: Any, base: str) -> None:
     companies = f"{base}/admin/companies/company/"
     page.goto(companies)
-    largest = page.locator("tr:has(.kz-expander)").all()
-    largest.sort(key=lambda row: -int(row.locator("td").last.inner_text()))
-    head = largest[0].locator(".kz-link")
-    company, name = head.get_attribute("href"), head.inner_text()
-    largest[0].locator(".kz-expander").click()
-    page.locator("tbody[data-depth='1']").first.wait_for()
-    largest[0].scroll_into_view_if_needed()
+    name = open_largest(page)
+    open_largest(page)
+    page.locator(".kz-expander[aria-expanded=true]").first.scroll_into_view_if_needed()
     shoot(page, "tree")
 
-    child = page.locator("tbody[data-depth='1'] .kz-link").first.get_attribute("href")
+    child = page.locator("tbody[data-depth='1']:has(.kz-expander) .kz-link").first
+    child = child.get_attribute("href")
     page.goto(f"{companies}?q={name.split()[0]}&place=subsidiary")
     shoot(page, "search")
 
-    for tab in ("general", "assignments", "customer_groups", "limits", "history"):
+    for tab in TABS:
         page.goto("about:blank")
-        page.goto(f"{base}{company}#{tab}")
+        page.goto(f"{base}{child}#{tab}")
         shoot(page, f"company-{tab.replace('_', '-')}")
 
     page.goto(f"{base}{child}")
@@ -60,15 +58,27 @@ def take_all(page: Any, base: str) -> None:
     page.get_by_text("What would change").wait_for()
     shoot(page, "move")
 
-    page.goto(f"{base}/admin/approvals/purchaserequest/?status__exact=PENDING")
-    request = page.locator("#result_list tbody a").first
+    page.goto(f"{base}/admin/approvals/purchaserequest/")
     shoot(page, "requests")
+    page.goto(f"{base}/admin/approvals/purchaserequest/?status__exact=PENDING")
+    request = page.locator("#result_list tbody a").last
     if request.count():
         url = request.get_attribute("href").split("?")[0]
-        for tab in ("general", "why"):
+        for tab in ("general", "why", "steps"):
             page.goto("about:blank")
             page.goto(f"{base}{url}#{tab}")
             shoot(page, f"request-{tab}")
+
+
+def open_largest(page: Any) -> str:
+    """Open the closed branch that has most below it; its name."""
+    closed = page.locator("tbody tr:has(.kz-expander[aria-expanded=false])").all()
+    largest = max(closed, key=lambda row: int(row.locator("td").last.inner_text()))
+    name = largest.locator(".kz-link").inner_text()
+    button = page.get_by_role("button", name=f"Subsidiaries of {name}", exact=True)
+    button.press("ArrowRight")
+    page.wait_for_function("!document.querySelector('.kz-expander[aria-busy=true]')")
+    return name
 
 
 def shoot(page: Any, name: str) -> None:

@@ -13,8 +13,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from approvals import membership, services
-from approvals.models import ApprovalGroup, PurchaseLimit, PurchaseRequest
+from approvals import membership, rulebook, services
+from approvals.models import (
+    ApprovalGroup,
+    ApprovalRule,
+    PurchaseLimit,
+    PurchaseRequest,
+)
 from companies.imports import import_companies
 from companies.models import Company, Contact, ContactAssignment
 from config.actors import SYSTEM, Actor
@@ -164,12 +169,25 @@ def set_limits(cast: Cast) -> None:
 
 @transaction.atomic
 def name_approvers(cast: Cast) -> None:
+    """A board approves; from 20,000 on an admin has to agree, too."""
     if not ApprovalGroup.objects.filter(company=cast.head).exists():
         membership.create_approval_group(
             company=cast.head,
             name="Procurement board",
             actor=SYSTEM,
             members=[cast.approver],
+        )
+    if not ApprovalRule.objects.filter(company=cast.head).exists():
+        board = ApprovalGroup.objects.filter(company=cast.head).earliest("pk")
+        large = Money.parse("20000", CURRENCY)
+        rulebook.create_rule(
+            company=cast.head,
+            name="Large purchases",
+            covers_subsidiaries=True,
+            amount_from=large.amount,
+            currency=large.currency,
+            steps=[{"approval_group": board}, {"role": Role.ADMIN}],
+            actor=SYSTEM,
         )
 
 
@@ -192,7 +210,7 @@ def buy(cast: Cast, credentials: Credentials) -> None:
     client = ApiClient.objects.get(client_id=credentials.client_id)
     for reference, person, amount, then in (
         ("demo-1", cast.buyer, "1200.00", "order"),
-        ("demo-2", cast.buyer, "8000.00", ""),
+        ("demo-2", cast.buyer, "24000.00", ""),
         ("demo-3", cast.requester, "450.00", "approve"),
         ("demo-4", cast.requester, "2999.00", "decline"),
         ("demo-5", cast.requester, "75.50", "withdraw"),

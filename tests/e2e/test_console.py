@@ -61,6 +61,19 @@ def test_the_main_path(page, log_in, live_server, clerk):
         page.locator("#tabs-items").get_by_role("link", name=tab).click()
         expect(page.get_by_text(shown).first).to_be_visible()
 
+    # a limit: refused, then made
+    page.locator("#tabs-items").get_by_role("link", name="Limits").click()
+    page.get_by_role("link", name="Add limit").click()
+    page.get_by_label("Currency").select_option("EUR")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Give an amount, or unlimited")).to_be_visible()
+    page.get_by_label("Amount", exact=True).fill("500")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    berlin = Company.objects.get(code="berlin")
+    page.goto(f"{live_server.url}/admin/companies/company/{berlin.pk}/change/#limits")
+    expect(page.get_by_role("link", name="500.00 EUR")).to_be_visible()
+
     # a new subsidiary
     page.locator("#tabs-items").get_by_role("link", name="Subsidiaries").click()
     page.get_by_role("link", name="Add subsidiary").click()
