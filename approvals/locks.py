@@ -7,7 +7,7 @@ from django.db import transaction
 
 from companies.errors import TreeChanged
 from companies.models import Company
-from config.db import acquire_hierarchies
+from config.db import acquire_hierarchies, repeated
 
 from .errors import Overtaken
 
@@ -27,6 +27,7 @@ def in_locked_hierarchy[**P, T](work: Callable[P, T]) -> Callable[P, T]:
     """
 
     @wraps(work)
+    @repeated
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         tries = MOST_TRIES
         while True:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
 from config.actors import SYSTEM, Actor
-from config.db import locked
+from config.db import in_transaction, locked
 from config.errors import StaleVersion
 
 from .errors import CompanyInUse, ContactErased, ParentGone
@@ -21,7 +20,7 @@ from .signals import contact_erased, rights_changing
 from .tree.guard import lock_companies
 
 
-@transaction.atomic
+@in_transaction
 def create_company(*, actor: Actor, **fields: Any) -> Company:
     """A new company, with its automatic groups; below `parent` or as a head company.
 
@@ -33,7 +32,7 @@ def create_company(*, actor: Actor, **fields: Any) -> Company:
     return company
 
 
-@transaction.atomic
+@in_transaction
 def move_company(
     company: Company,
     parent: Company | None,
@@ -77,7 +76,7 @@ def _to(parent: Company | None) -> str:
     return f"move to {parent.pk if parent else 'the top'}"
 
 
-@transaction.atomic
+@in_transaction
 def set_status(
     company: Company,
     status: Status,
@@ -143,7 +142,7 @@ def watching_rights(
         refuse()
 
 
-@transaction.atomic
+@in_transaction
 def delete_company(
     company: Company, *, actor: Actor, expected_version: int | None = None
 ) -> None:
@@ -161,7 +160,7 @@ def delete_company(
         raise CompanyInUse(company=company.pk) from error
 
 
-@transaction.atomic
+@in_transaction
 def erase_contact(
     contact: Contact, *, actor: Actor, expected_version: int | None = None
 ) -> Contact:

@@ -1,17 +1,27 @@
-"""Locks that hold on PostgreSQL and on SQLite, and refuse where they cannot.
+"""Locks that hold on PostgreSQL and on SQLite, and what to do when they do not come.
 
 Order, always (two transactions that follow it never wait for each other): tree gate,
 hierarchy locks ascending, rows by primary key, limit counters, event counter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import (
+    DatabaseError,
+    OperationalError,
+    connections,
+    models,
+    router,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Arbitrary: keeps our advisory locks apart from those of other users of the database.
 LOCK_NAMESPACE = 0x6B7A
 GATE = 0  # key of the tree gate; hierarchies are locked by the id of their head company
+MOST_REPETITIONS = 3
+LONG = 15 * 60  # seconds, for imports and repairs
 
 
 def acquire_gate(*, exclusive: bool = False, using: str | None = None) -> None:
@@ -78,6 +88,45 @@ def require_write_transaction(using: str | None = None) -> BaseDatabaseWrapper:
     return connection
 
 
+def repeated[**P, T](work: Callable[P, T]) -> Callable[P, T]:
+    """Do `work` again if the database gave its transaction up; at most three times.
+
+    After a deadlock or a failed serialisation what was read is out of date, so `work`
+    is a whole transaction that begins with reading. Inside a transaction the error is
+    left to whoever began that.
+    """
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        inside = transaction.get_connection().in_atomic_block
+        for _ in range(0 if inside else MOST_REPETITIONS):
+            try:
+                return work(*args, **kwargs)
+            except OperationalError as error:
+                if not is_given_up(error):
+                    raise
+        return work(*args, **kwargs)
+
+    return run
+
+
+def in_transaction[**P, T](service: Callable[P, T]) -> Callable[P, T]:
+    """A service that is one transaction, repeated if the database gave it up."""
+    return repeated(transaction.atomic(service))
+
+
+def allow_long_work(using: str | None = None) -> None:
+    """Until the end of this transaction a statement, or a pause, may take minutes.
+
+    For imports and repairs; waiting for a lock does not become longer by it.
+    """
+    connection = require_write_transaction(using)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                cursor.execute("SELECT set_config(%s, %s, true)", [name, f"{LONG}s"])
+
+
 def write_connection(
     model: type[models.Model], using: str | None = None
 ) -> BaseDatabaseWrapper:
@@ -107,6 +156,11 @@ def is_check_violation(error: DatabaseError) -> bool:
     )
 
 
+def is_given_up(error: DatabaseError) -> bool:
+    """A deadlock or a failed serialisation: all of the transaction is undone."""
+    return getattr(error.__cause__, "sqlstate", None) in ("40001", "40P01")
+
+
 def is_busy(error: DatabaseError) -> bool:
     """No connection, no lock in time, a deadlock: the same call may well succeed."""
     cause = error.__cause__
@@ -115,4 +169,5 @@ def is_busy(error: DatabaseError) -> bool:
         return sqlite.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
     state = getattr(cause, "sqlstate", None)
     # Without a state the server never answered: no connection, or none free in time.
-    return state is None or state.startswith(("08", "40", "53", "55P03", "57"))
+    # 25P03: too long a pause in a transaction, so the server ended the connection.
+    return state is None or state.startswith(("08", "25P03", "40", "53", "55P03", "57"))

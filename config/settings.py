@@ -43,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.request_id.RequestIdMiddleware",
     "config.api.middleware.ProblemMiddleware",
+    "config.busy.BusyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -79,6 +80,14 @@ DATABASES = {
         "DATABASE_URL",
         default=BASE_DIR / "konzern.sqlite3",
         pool_size=env_int("DATABASE_POOL_SIZE", default=8),
+        timeouts={
+            "lock_timeout": env_int("DATABASE_LOCK_TIMEOUT", default=3),
+            # That of commands; the WSGI entry point has a shorter one.
+            "statement_timeout": env_int("DATABASE_STATEMENT_TIMEOUT", default=60),
+            "idle_in_transaction_session_timeout": env_int(
+                "DATABASE_IDLE_TIMEOUT", default=10
+            ),
+        },
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from approvals import ledger
@@ -19,14 +18,14 @@ from approvals.rules import ACTIVE
 from approvals.situation import lock_path, lock_person
 from companies.models import Contact
 from config.actors import Actor
-from config.db import locked_if_free
+from config.db import in_transaction, locked_if_free
 from config.money import Money
 
 from .asking import refuse_other_currency
 from .status import Change, Status, lock_request, set_status
 
 
-@transaction.atomic
+@in_transaction
 def withdraw_request(
     request: PurchaseRequest, *, actor: Actor, expected_version: int, comment: str = ""
 ) -> PurchaseRequest:
@@ -93,7 +92,7 @@ def _cleaned_number(number: str, request: PurchaseRequest) -> str:
     return number
 
 
-@transaction.atomic
+@in_transaction
 def cancel_request(
     request: PurchaseRequest, *, actor: Actor, expected_version: int, comment: str = ""
 ) -> PurchaseRequest:
@@ -107,7 +106,7 @@ def cancel_request(
     return request
 
 
-@transaction.atomic
+@in_transaction
 def refund_request(
     request: PurchaseRequest,
     *,
@@ -138,7 +137,7 @@ def refund_request(
     return request
 
 
-@transaction.atomic
+@in_transaction
 def expire_request(request: PurchaseRequest, *, actor: Actor) -> bool:
     """End the request if its time has passed; whether it did. Safe at any time."""
     rows = PurchaseRequest.objects.overdue().filter(pk=request.pk)

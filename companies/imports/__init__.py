@@ -18,7 +18,7 @@ from companies.models import Location
 from companies.tree.load import load_companies
 from config.actors import Actor
 from config.bulk import copy_rows, insert_first_history
-from config.db import acquire_gate, is_unique_violation
+from config.db import acquire_gate, allow_long_work, is_unique_violation, repeated
 from config.errors import DomainError
 from integrations.services import record_events
 
@@ -51,6 +51,7 @@ class ImportResult:
     locations: int
 
 
+@repeated
 def import_companies(
     files: Sequence[Path],
     *,
@@ -71,6 +72,7 @@ def import_companies(
     if dry_run:
         return _result(_plan(reading))
     with transaction.atomic():
+        allow_long_work()
         # From here on the stored companies stay what the plan is made for.
         acquire_gate(exclusive=True)
         plan = _plan(reading)

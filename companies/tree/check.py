@@ -16,7 +16,7 @@ from django.db import connections, router, transaction
 
 from companies.errors import TreeNotRepairable
 from companies.models import Company
-from config.db import acquire_gate
+from config.db import acquire_gate, allow_long_work, repeated
 
 NOT_REPAIRABLE = frozenset({"cycle", "missing_parent"})  # of the parents, not the index
 
@@ -84,6 +84,7 @@ def find_tree_faults() -> list[TreeFault]:
     return faults
 
 
+@repeated
 def repair_tree() -> int:
     """Number the tree anew from the parents, in one statement; how many rows changed.
 
@@ -93,6 +94,7 @@ def repair_tree() -> int:
     """
     using = router.db_for_write(Company)
     with transaction.atomic(using=using):
+        allow_long_work(using)
         acquire_gate(exclusive=True, using=using)
         hopeless = [f for f in find_tree_faults() if f.kind in NOT_REPAIRABLE]
         if hopeless:

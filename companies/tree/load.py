@@ -22,7 +22,12 @@ from companies.models.company import Company, search_text_of
 from companies.signals import companies_loaded
 from config.actors import Actor
 from config.bulk import copy_rows, insert_first_history
-from config.db import acquire_gate, acquire_hierarchies, write_connection
+from config.db import (
+    acquire_gate,
+    acquire_hierarchies,
+    allow_long_work,
+    write_connection,
+)
 from integrations.services import record_events
 
 COLUMNS = [field.attname for field in Company._meta.concrete_fields]
@@ -41,6 +46,7 @@ def load_companies(
     missing or taken, WouldCloseCycle, TooDeep, ParentGone, ParentClosed.
     """
     new = list(companies)
+    allow_long_work()
     acquire_gate(exclusive=True)
     if not new:
         return range(0)

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from config.actors import Actor
-from config.db import is_busy, is_unique_violation
+from config.db import is_busy, is_unique_violation, repeated
 from config.errors import DomainError, NeedsConfirmation
 
 from .forms import KonzernForm, as_validation_error, refusal_text
@@ -25,6 +25,8 @@ from .history import HISTORY, has_history
 from .panels import Panel, ShownPanel, extensions_of
 
 ON_PAGE = [ActionLocation.CHANGE_FORM]
+ACTION = f"{ActionLocation.CHANGE_FORM.value}-action"
+SAVE = {"_save", "_continue", "_addanother"}
 ANSWERED = "_answered"
 CONFIRMED = "_confirmed"
 
@@ -175,14 +177,19 @@ class KonzernAdmin(ModelAdmin):
         """Show a refusal at the form, with all that was typed; nothing is stored."""
         page = (object_id, form_url, extra_context)
         try:
-            return super().changeform_view(request, *page)
+            return repeated(super().changeform_view)(request, *page)
         except NeedsConfirmation as error:
             return self.confirm_first(request, error)
         except (DomainError, ValidationError, DatabaseError) as error:
             if request.method != "POST":
                 raise
-            request._refusal = _refusal(error)
-        return super().changeform_view(request, *page)
+            refusal = _refusal(error)
+        if ACTION in request.POST and not SAVE & request.POST.keys():
+            self.message_user(request, " ".join(refusal.messages), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+        request._refusal = refusal
+        # In no transaction: there is nothing to write, and no lock to wait for again.
+        return super()._changeform_view(request, *page)
 
     def delete_view(
         self,
@@ -191,11 +198,12 @@ class KonzernAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         try:
-            return super().delete_view(request, object_id, extra_context)
+            return repeated(super().delete_view)(request, object_id, extra_context)
         except NeedsConfirmation as error:
             return self.confirm_first(request, error)
-        except DomainError as error:
-            self.message_user(request, refusal_text(error), messages.ERROR)
+        except (DomainError, DatabaseError) as error:
+            text = " ".join(_refusal(error).messages)
+            self.message_user(request, text, messages.ERROR)
             return HttpResponseRedirect(self.url_of("change", object_id))
 
     def watching(
@@ -287,7 +295,7 @@ class KonzernAdmin(ModelAdmin):
         """The page between the button of an action and what it does."""
         context = self.admin_site.each_context(request) | {
             "action": action,
-            "action_field": f"{ActionLocation.CHANGE_FORM.value}-action",
+            "action_field": ACTION,
             "answered": ANSWERED,
             "back": self.url_of("change", obj.pk),
             "button": button,

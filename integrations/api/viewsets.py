@@ -16,6 +16,7 @@ from config.api.etags import etag, expected_version
 from config.api.filters import check_parameters
 from config.api.parsers import NotAcceptedJSON
 from config.api.rows import Plan, Shape
+from config.db import repeated
 from config.errors import Forbidden, StaleVersion
 from integrations.models import ApiClient
 
@@ -71,6 +72,13 @@ class ClientViewSet(viewsets.GenericViewSet):
         if asked not in ("true", "false"):
             raise invalid_parameter("confirm", "true or false.", "invalid")
         return asked == "true"
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        # Each call is one transaction that begins with reading: it can be repeated.
+        name = request.method.lower()
+        if handler := getattr(self, name, None):
+            setattr(self, name, repeated(handler))
+        return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -115,6 +115,32 @@ def test_the_server_does_not_start_without_a_secret_key(variables: dict[str, str
     assert "Set the DJANGO_SECRET_KEY environment variable." in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("start", "variables", "seconds"),
+    [
+        ("import config.wsgi", {}, 5),
+        ("import config.wsgi", {"DATABASE_STATEMENT_TIMEOUT": "7"}, 7),
+        ("import django; django.setup()", {}, 60),
+    ],
+)
+def test_a_request_has_less_time_than_a_command(
+    start: str, variables: dict[str, str], seconds: int
+):
+    tell = (
+        "from django.db import connection; print(connection.settings_dict['OPTIONS'])"
+    )
+    ran = run(
+        "-c",
+        f"{start}; {tell}",
+        DJANGO_SETTINGS_MODULE="config.settings",
+        DJANGO_SECRET_KEY="x" * 50,
+        DATABASE_URL="postgres://db/konzern",
+        **variables,
+    )
+
+    assert f"-c statement_timeout={seconds}s " in ran.stdout, ran.stderr
+
+
 def test_settings_of_production_are_clean():
     ran = run(
         "manage.py",

@@ -42,7 +42,9 @@ def test_lists_and_numbers(monkeypatch):
 
 
 def test_without_a_database_url_it_is_an_sqlite_file():
-    database = env_database(NAME, default=Path("/data/konzern.sqlite3"), pool_size=4)
+    database = env_database(
+        NAME, default=Path("/data/konzern.sqlite3"), pool_size=4, timeouts={}
+    )
 
     assert database["NAME"] == "/data/konzern.sqlite3"
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
@@ -52,7 +54,8 @@ def test_a_sqlite_url(monkeypatch):
     monkeypatch.setenv(NAME, "sqlite:////data/a%20b.sqlite3")
 
     assert (
-        env_database(NAME, default=Path(), pool_size=4)["NAME"] == "/data/a b.sqlite3"
+        env_database(NAME, default=Path(), pool_size=4, timeouts={})["NAME"]
+        == "/data/a b.sqlite3"
     )
 
 
@@ -62,7 +65,7 @@ def test_a_postgresql_url(monkeypatch):
     monkeypatch.setenv(NAME, url)
 
     # when
-    database = env_database(NAME, default=Path(), pool_size=4)
+    database = env_database(NAME, default=Path(), pool_size=4, timeouts={})
 
     # then
     assert database["ENGINE"] == "django.db.backends.postgresql"
@@ -73,9 +76,26 @@ def test_a_postgresql_url(monkeypatch):
     assert database["OPTIONS"]["pool"]["max_size"] == 4
 
 
+def test_limits_of_time_are_options_of_each_connection(monkeypatch):
+    # given
+    monkeypatch.setenv(NAME, "postgres://db/konzern?options=-c%20work_mem=8MB")
+    timeouts = {"lock_timeout": 3, "statement_timeout": 0}
+
+    # when
+    options = env_database(NAME, default=Path(), pool_size=4, timeouts=timeouts)[
+        "OPTIONS"
+    ]
+
+    # then
+    assert options["options"] == (
+        "-c lock_timeout=3s -c statement_timeout=0s -c work_mem=8MB"
+    )
+    assert options["pool"]["timeout"] == 3
+
+
 def test_a_wrong_url_is_not_repeated(monkeypatch):
     monkeypatch.setenv(NAME, "mysql://root:secret@db/konzern")
 
     with pytest.raises(ImproperlyConfigured, match=NAME) as refused:
-        env_database(NAME, default=Path(), pool_size=4)
+        env_database(NAME, default=Path(), pool_size=4, timeouts={})
     assert "secret" not in str(refused.value)

@@ -9,14 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
 from approvals.demo import story
 from companies.models import Company
+from config.commands import KonzernCommand
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Make the database, load real companies, walk through purchases, and serve."
     requires_migrations_checks = False
 

@@ -2,14 +2,15 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from companies.errors import TreeNotRepairable
 from companies.models import Company
 from companies.tree.check import find_tree_faults, repair_tree
+from config.commands import KonzernCommand
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Compares the tree numbers of all companies with their parents."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,16 +2,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from companies.imports import ImportRefused, import_companies
 from config.actors import SYSTEM
+from config.commands import KonzernCommand
 
 MOST_FAULTS = 100
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Create, change and move companies until they are as CSV files say."
 
     def add_arguments(self, parser: CommandParser) -> None:

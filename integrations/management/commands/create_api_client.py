@@ -1,13 +1,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from config.commands import KonzernCommand
 from integrations.clients import create_api_client
 from integrations.models import ApiClient
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Create an API client and print its id and secret, once."
 
     def add_arguments(self, parser: CommandParser) -> None:
