@@ -1,6 +1,7 @@
 """Model fields that mean the same everywhere."""
 
 import re
+from operator import itemgetter
 from typing import Any
 
 import pycountry
@@ -11,7 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from . import money
 from .text import clean_text
 
-COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
+# Kosovo has no code of ISO 3166-1. "XK", out of the range that the standard leaves to its
+# users, is what the EU, SWIFT and GLEIF write; the only such code that we take.
+COUNTRY_NAMES = {country.alpha_2: country.name for country in pycountry.countries} | {
+    "XK": "Kosovo"
+}
 LANGUAGES = frozenset(
     code
     for language in pycountry.languages
@@ -64,14 +69,11 @@ class CurrencyField(CodedField):
 
 
 class CountryField(CodedField):
-    """A country code of ISO 3166-1 alpha-2."""
+    """A country code of ISO 3166-1 alpha-2, or "XK"."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 2
-        kwargs["choices"] = [
-            (country.alpha_2, country.name)
-            for country in sorted(pycountry.countries, key=lambda c: c.name)
-        ]
+        kwargs["choices"] = sorted(COUNTRY_NAMES.items(), key=itemgetter(1))
         super().__init__(*args, **kwargs)
 
 
@@ -89,7 +91,7 @@ class LanguageField(models.CharField):
         if (
             match is None
             or match[1] not in LANGUAGES
-            or (region and region.isalpha() and region not in COUNTRIES)
+            or (region and region.isalpha() and region not in COUNTRY_NAMES)
         ):
             raise ValidationError(_("Not a language tag of BCP 47."), code="language")
 

@@ -50,7 +50,7 @@ class PercentField(serializers.Field):
 
 
 class LegalInfoSerializer(CleanModelSerializer):
-    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2.")
+    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2, or XK.")
     tax_id = WrittenIdField()
     lei = WrittenIdField(help_text="Legal Entity Identifier (ISO 17442).")
     duns = WrittenIdField()
@@ -231,7 +231,7 @@ class HistoryEntrySerializer(serializers.Serializer):
 
 
 class AddressSerializer(CleanModelSerializer):
-    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2.")
+    country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2, or XK.")
 
     class Meta:
         model = Location

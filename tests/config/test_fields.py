@@ -18,7 +18,7 @@ def codes(field, value: str) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("tag", ["de", "pt-BR", "zh-Hant-TW", "es-419", "gsw"])
+@pytest.mark.parametrize("tag", ["de", "pt-BR", "sq-XK", "zh-Hant-TW", "es-419", "gsw"])
 def test_languages(tag: str):
     assert codes(LanguageField(), tag) == []
 
@@ -47,13 +47,19 @@ def test_no_phones(number: str):
 @pytest.mark.parametrize(
     ("field", "good", "bad"),
     [
-        (CountryField(), ["DE", "GB"], ["UK", "ZZ", "de", "DEU"]),
+        (CountryField(), ["DE", "GB", "XK"], ["UK", "XA", "XI", "ZZ", "de", "DEU"]),
         (CurrencyField(), ["EUR", "JPY"], ["eur", "XXX", "DEM", "EURO"]),
     ],
 )
 def test_codes_of_others_lists(field, good: list[str], bad: list[str]):
     assert [codes(field, code) for code in good] == [[]] * len(good)
     assert [codes(field, code)[0] for code in bad] == ["invalid_choice"] * len(bad)
+
+
+def test_countries_are_chosen_by_name():
+    choices = dict(CountryField().choices)
+
+    assert (choices["DE"], choices["XK"]) == ("Germany", "Kosovo")
 
 
 def test_the_lists_are_no_part_of_migrations():
