@@ -152,7 +152,7 @@ def delete_company(
     """
     company = lock_companies(Company, [company.pk])[company.pk]
     check_version(company, expected_version)
-    if company.subsidiaries.exists() or company.assignments.exists():
+    if company.was_ever_used():
         raise CompanyInUse(company=company.pk)
     try:
         company.by(actor).delete()

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from . import money
 from .text import clean_text
 
-# Kosovo has no code of ISO 3166-1. "XK", out of the range that the standard leaves to its
-# users, is what the EU, SWIFT and GLEIF write; the only such code that we take.
+# Kosovo has no code of ISO 3166-1. "XK", out of the range that the standard leaves to
+# its users, is what the EU, SWIFT and GLEIF write; the only such code that we take.
 COUNTRY_NAMES = {country.alpha_2: country.name for country in pycountry.countries} | {
     "XK": "Kosovo"
 }

@@ -1,3 +1,8 @@
+import os
+
+# Making and dropping the test database may take minutes on a busy machine.
+os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT", "600")
+
 from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = [

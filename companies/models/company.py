@@ -320,6 +320,14 @@ class Company(TreeModel):
         super().save(**kwargs)
         self._remember_status(kwargs.get("update_fields"))
 
+    def was_ever_used(self) -> bool:
+        """Whether a subsidiary or a person was ever placed here, by the history."""
+        people = self.assignments.model.history
+        return (
+            Company.history.filter(parent=self.pk).exists()
+            or people.filter(company=self.pk).exists()
+        )
+
     def refuse_parent(self, parent: Self) -> None:
         if parent.status == Status.CLOSED:
             raise ParentClosed(parent=parent.pk)

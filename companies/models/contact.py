@@ -1,6 +1,7 @@
 """People at business customers."""
 
 import unicodedata
+from contextlib import suppress
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -161,5 +162,12 @@ class Contact(Recorded):
 
 
 def email_key(email: str) -> str:
-    """The form in which e-mails are compared: without regard to case."""
-    return unicodedata.normalize("NFC", email.strip().casefold())
+    """The form in which e-mails are compared: without regard to case.
+
+    An international domain is the same in its own letters and in those of DNS.
+    """
+    key = email.strip().casefold()
+    name, at, domain = key.rpartition("@")
+    with suppress(UnicodeError):  # it is in its own letters already, or no domain
+        key = name + at + domain.encode("ascii").decode("idna").casefold()
+    return unicodedata.normalize("NFC", key)

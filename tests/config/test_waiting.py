@@ -306,7 +306,7 @@ LIMITS = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_time
 
 @pytest.mark.postgresql
 def test_connections_have_limits():
-    assert [shown(limit) for limit in LIMITS] == ["3s", "1min", "10s"]
+    assert [shown(limit) for limit in LIMITS] == ["3s", "10min", "10s"]
 
 
 @pytest.mark.postgresql
@@ -314,7 +314,7 @@ def test_long_work_is_allowed_until_the_end_of_the_transaction():
     with transaction.atomic():
         allow_long_work()
         assert [shown(limit) for limit in LIMITS] == ["3s", "15min", "15min"]
-    assert [shown(limit) for limit in LIMITS] == ["3s", "1min", "10s"]
+    assert [shown(limit) for limit in LIMITS] == ["3s", "10min", "10s"]
 
 
 @pytest.mark.postgresql

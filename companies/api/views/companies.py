@@ -26,6 +26,7 @@ from companies.api.serializers import (
 )
 from companies.api.shapes import COMPANY, DUPLICATE, LOCATION, PERSON
 from companies.models import Company, ContactAssignment, Location
+from companies.models.company import CODE
 from config.api.errors import InvalidParameters, invalid_parameter
 from config.api.filters import VisibleChoiceFormField
 from config.api.pagination import KeysetPagination
@@ -119,6 +120,7 @@ class CompanyViewSet(
             except Http404:
                 if version is not None:
                     raise StaleVersion(version=None) from None
+                _check_form(code)
                 request.data["code"] = code
                 return self.create(request)
             services.check_version(company, version)
@@ -128,7 +130,8 @@ class CompanyViewSet(
                 return self.answer(self.perform_update(serializer).pk)
 
     def _find_code(self, rows: Any, code: str) -> Company:
-        found = rows.with_code(code).first()
+        # PostgreSQL would fail on NUL; and no company has what is no code.
+        found = rows.with_code(code).first() if CODE.fullmatch(code) else None
         if found is None:
             raise Http404
         self.kwargs["pk"] = str(found.pk)
@@ -208,3 +211,11 @@ class CompanyViewSet(
             raise InvalidParameters({"company": detail}) from error
         rows = self.get_queryset().possible_duplicates_of(company)
         return self.page(rows, DUPLICATE, allowed={"name": "name"})
+
+
+def _check_form(code: str) -> None:
+    """Blanks around a code in a path are no typing error: nothing is trimmed here."""
+    if not CODE.fullmatch(code):
+        text = "1 to 64 of the characters A-Z a-z 0-9 . _ -"
+        detail = serializers.ErrorDetail(text, "code")
+        raise serializers.ValidationError({"code": [detail]})
