@@ -6,6 +6,7 @@ from companies.models import Company
 from companies.tree.check import find_tree_faults
 from companies.tree.load import load_companies
 from config.actors import SYSTEM
+from tests.approvals.makers import person, submit
 from tests.factories import make_assignment, make_chain, make_company, make_link
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +155,13 @@ def used_by_a_link(company):
     make_link(other=company)
 
 
+def used_by_a_request(company):
+    submit(company, person(company, "BUYER"))
+    company.assignments.all().delete()
+
+
 USES = [
+    used_by_a_request,
     used_by_a_subsidiary,
     used_by_a_former_subsidiary,
     used_by_an_assignment,

@@ -1,6 +1,7 @@
 """Files to companies: all or nothing, repeatable, and each bad record is named."""
 
 import gzip
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -438,6 +439,18 @@ def test_the_command_says_what_it_did(file):
     dry, done = out.getvalue().splitlines()
     assert dry.startswith("Dry run: " + said)
     assert done.startswith(said)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_shows_progress_on_a_terminal_only(file, monkeypatch, terminal: bool):
+    # given
+    screen = StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    # when
+    call_command("import_companies", file("code,name", "a,A", "b,B"), stdout=StringIO())
+    # then
+    assert ("2/2" in screen.getvalue()) is terminal
 
 
 def test_the_command_names_a_hundred_faults_and_counts_the_rest(file):
