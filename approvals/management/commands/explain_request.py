@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -13,10 +13,11 @@ from approvals.models import PurchaseRequest
 from approvals.rules import Purchase
 from approvals.services import check_purchase
 from companies.models import Company, Contact
+from config.commands import KonzernCommand
 from config.money import Money
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Tell why a purchase was decided so, by whom, and what came of it."
 
     def add_arguments(self, parser: CommandParser) -> None:

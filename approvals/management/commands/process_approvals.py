@@ -1,11 +1,12 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from approvals.due import count_due, process_due
+from config.commands import KonzernCommand
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Expire, escalate and remind of purchase requests, and send waiting mails."
 
     def add_arguments(self, parser: CommandParser) -> None:

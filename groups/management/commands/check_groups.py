@@ -1,13 +1,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from companies.models import Company
+from config.commands import KonzernCommand
 from groups.check import find_group_faults, repair_groups
 
 
-class Command(BaseCommand):
+class Command(KonzernCommand):
     help = "Compares what is stored of customer groups with what has to be stored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
