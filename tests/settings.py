@@ -2,6 +2,7 @@ import os
 
 # Making and dropping the test database may take minutes on a busy machine.
 os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT", "600")
+os.environ.setdefault("DATABASE_POOL_SIZE", "24")  # races have many threads
 
 from config.settings import *  # noqa: F403
 

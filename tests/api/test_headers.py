@@ -212,15 +212,15 @@ def test_what_a_client_is_not_allowed_gives_no_token(credentials, form, error):
     assert "x" * 101 not in response.content.decode()
 
 
-def test_who_asks_for_no_scope_gets_no_token(credentials):
+def test_who_asks_for_no_scope_may_do_nothing(world, credentials):
     client, secret = credentials
-    for form in ({}, {"scope": ""}):
-        response = ask_token(client.client_id, secret, **form)
-        assert (response.status_code, response.json()["error"]) == (
-            400,
-            "invalid_scope",
-        )
-    assert not AccessToken.objects.exists()
+    # an empty one is an error
+    response = ask_token(client.client_id, secret, scope="")
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_scope")
+    # none at all is a token for nothing: never for all that the client is allowed
+    token = ask_token(client.client_id, secret).json()["access_token"]
+    world.http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    world.refuses(403, "insufficient_scope", "GET", "companies/")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,24 @@ def test_a_move_of_a_version_that_is_gone_is_refused(world):
         world.refuses(412, "stale_version", "POST", path, body, If_Match='"1"')
 
 
+def test_a_move_as_previewed_is_that_move_and_no_other(world):
+    # given
+    target = {"parent": world.ids["other"]}
+    preview = world.ask("POST", "companies/<sub>/move/preview/", target).json()
+    path, body = "companies/<sub>/move/", target | {"preview": preview["token"]}
+    # then: of another company, to another place, or made up
+    world.refuses(409, "preview_outdated", "POST", "companies/<low>/move/", body)
+    elsewhere = body | {"parent": None}
+    world.refuses(409, "preview_outdated", "POST", path, elsewhere)
+    for token in ("a:b:c", preview["token"][:-1]):
+        world.refuses(409, "preview_outdated", "POST", path, body | {"preview": token})
+    for token in (5, [], "a\0b", "x" * 5_000):
+        world.refuses(400, None, "POST", path, body | {"preview": token})
+    # and after a change that counts: somebody more would reach the company
+    make_assignment(company_id=world.ids["other"], covers_subsidiaries=True)
+    world.refuses(409, "preview_outdated", "POST", path, body)
+
+
 def test_levels_are_limited_for_creations_and_for_moves(world, settings):
     # given: 32 levels, and two more to hang below them
     chain = make_chain(settings.COMPANY_MAX_DEPTH)

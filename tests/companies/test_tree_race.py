@@ -24,6 +24,8 @@ def forest(monkeypatch):
             make_company(parent=middle)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.settings")
     monkeypatch.setenv("DATABASE_URL", database_url())
+    # How long eight writers wait for two cores is no matter of this test.
+    monkeypatch.setenv("DATABASE_LOCK_TIMEOUT", "60")
 
 
 def told(outcome: Outcome, guarded: str) -> list:

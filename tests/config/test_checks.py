@@ -96,7 +96,11 @@ def test_the_checks_are_registered(monkeypatch, settings):
 
 
 def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("DJANGO_")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("DJANGO_", "DATABASE_"))
+    }
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *command],
         cwd=settings.BASE_DIR,
