@@ -479,7 +479,7 @@ def test_the_page_costs_the_same_queries_with_many_of_everything(
         client.get(page_of(company))
 
 
-QUERIES = 24
+QUERIES = 27
 
 
 def test_history_pages_back_to_the_first_entry():
