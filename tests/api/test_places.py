@@ -204,6 +204,18 @@ def test_below_a_head_on_hold_a_company_is_activated_and_not_active(world):
     assert (found["status"], found["effective_status"]) == ("ACTIVE", "ON_HOLD")
 
 
+def test_a_company_with_pending_requests_is_put_on_hold(world):
+    # given
+    sub = Company.objects.get(pk=world.ids["sub"])
+    request = submit(sub, person(sub, "REQUESTER"))
+    assert request.is_pending
+    # when
+    world.accepts("POST", "companies/<head>/hold/", {"reason": "Unpaid"})
+    # then
+    request.refresh_from_db()
+    assert request.is_pending
+
+
 @pytest.mark.parametrize("action", ["activate", "hold", "close"])
 @pytest.mark.parametrize(
     "body", [{}, {"reason": ""}, {"reason": "\t"}, {"reason": 5}, {"reason": "x" * 501}]

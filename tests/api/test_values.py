@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from companies.models import Company
 from tests.api.asking import GOOD, LEI, OTHER_LEI
+from tests.approvals.makers import person, submit
+from tests.factories import make_location
 
 pytestmark = pytest.mark.django_db
 
@@ -264,3 +267,14 @@ def test_of_two_defaults_the_second_takes_the_mark(world):
     world.refuses(400, "default_not_usable", "PATCH", path, inactive, If_Match='"1"')
     world.accepts("DELETE", path, If_Match='"1"')
     world.accepts("DELETE", f"locations/{first['id']}/", If_Match='"2"')
+
+
+def test_a_location_of_a_request_stays(world):
+    # given
+    sub = Company.objects.get(pk=world.ids["sub"])
+    place = make_location(company=sub, is_shipping=True)
+    submit(sub, person(sub, "BUYER"), shipping_location=place)
+    # then
+    path = f"locations/{place.pk}/"
+    world.refuses(409, "in_use", "DELETE", path, If_Match='"1"')
+    world.accepts("PATCH", path, {"is_active": False}, If_Match='"1"')
