@@ -3,9 +3,9 @@
     uv run benchmarks/bulk_load.py [FILE] [--server URL] [--repeats N]
 
 FILE is a CSV of companies (code, name, parent_code …), gzipped or not; without one a
-structure like that of real groups is made up. Needs a PostgreSQL server on this machine
-where it may create a database; it drops it again. CPU is that of this process and of
-the server process that serves it, together.
+structure like that of real groups is made up. Makes a database of its own on the
+PostgreSQL server of DATABASE_URL, which has to run on this machine, and drops it again.
+CPU is that of this process and of the server process that serves it, together.
 """
 
 import argparse
@@ -14,14 +14,12 @@ import gzip
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import django
-import psycopg
+from database import SERVER, SERVER_HELP, own_database
 
 NAME = "konzern_bulk_load"
 COUNTS = (13_405, 100_000)
@@ -52,32 +50,13 @@ class Cost(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", nargs="?", type=Path)
-    parser.add_argument("--server", default="postgres://postgres@127.0.0.1/postgres")
+    parser.add_argument("--server", default=SERVER, help=SERVER_HELP)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     real = read(options.file) if options.file else invent(COUNTS[0])
-    with psycopg.connect(options.server, autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {NAME}")
-        server.execute(f"CREATE DATABASE {NAME}")
-        try:
-            set_up(options.server)
-            print(server.execute("SELECT version()").fetchone()[0].split(" on ")[0])
-            for count in COUNTS:
-                report(count, *measure_all(multiply(real, count), options.repeats))
-        finally:
-            server.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
-
-
-def set_up(server: str) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    os.environ["DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{NAME}"
-    os.environ["DJANGO_DEBUG"] = "false"  # would keep every statement
-    os.environ.setdefault("DJANGO_SECRET_KEY", "benchmark " * 5)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
+    with own_database(options.server, NAME):
+        for count in COUNTS:
+            report(count, *measure_all(multiply(real, count), options.repeats))
 
 
 def read(path: Path) -> Rows:
