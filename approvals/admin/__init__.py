@@ -3,7 +3,7 @@
 from .groups import ApprovalGroupAdmin
 from .limits import LedgerEntryAdmin, PurchaseLimitAdmin
 from .requests import PurchaseRequestAdmin
-from .rules import ApprovalRuleAdmin, StandInAdmin
+from .rulebook import ApprovalRuleAdmin, StandInAdmin
 
 __all__ = [
     "ApprovalGroupAdmin",
