@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
+from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from approvals.rules import (
@@ -318,28 +320,32 @@ def test_a_stand_in_is_named_with_whose_right_it_is() -> None:
     )
 
 
+PEOPLE = range(10, 16)
+some = partial(st.lists, max_size=6)
 people_of_all_kinds = st.builds(
     People,
-    holdings=st.lists(
-        st.builds(
-            holding,
-            st.sampled_from(["ADMIN", "BUYER"]),
-            at=st.sampled_from([HEAD, MIDDLE, LEAF]),
-            person=st.integers(10, 15),
-            covers=st.booleans(),
-        ),
-        max_size=6,
+    holdings=some(
+        st.sampled_from(
+            [
+                holding(role, at=at, person=person, covers=covers)
+                for role in ("ADMIN", "BUYER")
+                for at in (HEAD, MIDDLE, LEAF)
+                for person in PEOPLE
+                for covers in (False, True)
+            ]
+        )
     ).map(tuple),
-    memberships=st.lists(
-        st.builds(
-            Membership,
-            group=st.sampled_from([4, 5, 6]),
-            person=st.integers(10, 15).map(lambda pk: Person(id=pk)),
-        ),
-        max_size=6,
+    memberships=some(
+        st.sampled_from(
+            [
+                Membership(group=group, person=Person(id=person))
+                for group in (4, 5, 6)
+                for person in PEOPLE
+            ]
+        )
     ).map(tuple),
-    deputies=st.lists(
-        st.permutations(range(10, 16)).map(lambda pair: deputy(*pair[:2])), max_size=6
+    deputies=some(
+        st.sampled_from([deputy(*pair) for pair in permutations(PEOPLE, 2)])
     ).map(tuple),
 )
 steps_of_all_kinds = st.builds(
@@ -355,6 +361,7 @@ steps_of_all_kinds = st.builds(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     people_of_all_kinds,
     steps_of_all_kinds,

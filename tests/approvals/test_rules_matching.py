@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from approvals.answers import answer
@@ -373,6 +373,7 @@ some_rules = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some_rules, st.randoms(use_true_random=False))
 def test_the_plan_asks_all_that_rules_ask_and_nobody_twice(
     rules: list[RuleState], random: Any
