@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from companies.models import Company, Contact, ContactAssignment
-from config.money import plain, readable
+from config.money import grouped, readable
 
 from .answers import answer, in_words, step_facts
 from .models import (
@@ -140,7 +140,11 @@ def _left(limit: Told) -> str:
     if limit["period_start"] is None:
         return amount
     text = _("%(amount)s, %(used)s used, %(reserved)s reserved, %(remaining)s left")
-    return text % {**limit, "amount": amount}
+    others = {
+        name: grouped(Decimal(limit[name]), limit["currency"])
+        for name in ("used", "reserved", "remaining")
+    }
+    return text % {"amount": amount, **others}
 
 
 def _bite(limit: Told, purchase: Purchase) -> str:
@@ -271,7 +275,7 @@ class _Story:
         self._now = step_facts(open_step) if open_step else None
         steps = [*self.told["steps"], *([self._now] if self._now else [])]
         deciders = [(one.contact_id, one.right_of_id) for one in self._decisions]
-        actors = [_contact_of(entry.actor) for entry in self._entries]
+        actors = [contact_of(entry.actor) for entry in self._entries]
         people = {request.requester_id, *actors}.union(*deciders) - {None}
         self._names = _Names.of_steps(steps, people=people)
 
@@ -345,7 +349,7 @@ class _Story:
 
     def _entry(self, entry: RequestHistory) -> str:
         text = _("%(at)s: %(change)s by %(who)s%(amount)s%(comment)s.")
-        contact = _contact_of(entry.actor)
+        contact = contact_of(entry.actor)
         amount = ""
         if entry.amount is not None:
             amount = f", {readable(entry.amount, self.request.currency)}"
@@ -382,10 +386,10 @@ class _Story:
 
 
 def _from_to(before: Decimal, after: Decimal, currency: str) -> str:
-    return f"{plain(before, currency)} → {plain(after, currency)}"
+    return f"{grouped(before, currency)} → {grouped(after, currency)}"
 
 
-def _contact_of(actor: str) -> int | None:
+def contact_of(actor: str) -> int | None:
     """The contact for whom a client acted: "client:3/contact:12" is 12."""
     _client, found, contact = actor.partition("/contact:")
     return int(contact) if found else None

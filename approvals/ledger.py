@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,7 @@ from integrations.services import record_event
 from .errors import Overtaken
 from .locks import in_locked_hierarchy, lock_hierarchy_of
 from .models import LedgerEntry, LimitCounter, PurchaseLimit, PurchaseRequest
+from .models.ledger import RESERVED, USED
 from .periods import period_of
 from .rules import NOTHING, LimitState
 
@@ -269,6 +271,26 @@ def correct(
     return entry
 
 
+def rebuild(key: Key) -> bool:
+    """Set a counter to what the ledger says; whether that was another amount.
+
+    A ledger that takes more than there is leaves it as it was.
+    """
+    with transaction.atomic():
+        counter = _lock([key])[key]
+        stored = (counter.reserved, counter.used)
+        counter.reserved = counter.used = NOTHING
+        for entry in _of(LedgerEntry, key).only("kind", "amount").iterator():
+            counter.reserved += entry.amount * RESERVED[entry.kind]
+            counter.used += entry.amount * USED[entry.kind]
+        if stored == (counter.reserved, counter.used):
+            return False
+        if counter.reserved < 0 or counter.used < 0:
+            return False
+        _store([counter], ["reserved", "used"])
+        return True
+
+
 def _check_correction(
     limit: PurchaseLimit, amount: Decimal, reason: str, *, has_period: bool
 ) -> None:
@@ -375,6 +397,10 @@ def _key(row: LedgerEntry | LimitCounter | LimitState) -> Key:
     return (limit, str(row.period), row.period_start)
 
 
+def _of[M: (LedgerEntry, LimitCounter)](model: type[M], key: Key) -> QuerySet[M]:
+    return model.objects.filter(**dict(zip(KEY, key, strict=True)))
+
+
 def _passes_alert(
     key: Key,
     cap: Decimal | None,
@@ -388,6 +414,5 @@ def _passes_alert(
     reached = [percent for percent in percents if total * 100 >= cap * percent]
     if not reached or max(reached) <= alerted:
         return False
-    counter = LimitCounter.objects.filter(**dict(zip(KEY, key, strict=True)))
-    counter.update(alerted=max(reached))
+    _of(LimitCounter, key).update(alerted=max(reached))
     return True

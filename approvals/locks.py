@@ -4,10 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from companies.errors import TreeChanged
 from companies.models import Company
-from config.db import acquire_hierarchies, repeated
+from config.compiled import compiled
+from config.db import acquire_hierarchies, locked, repeated
+from config.errors import StaleVersion
+from integrations.recording import Versioned
 
 from .errors import Overtaken
 
@@ -21,9 +25,9 @@ class HierarchyChanged(TreeChanged):
 def in_locked_hierarchy[**P, T](work: Callable[P, T]) -> Callable[P, T]:
     """Run the service in a transaction; anew if what it had read was overtaken.
 
-    That is: the company was moved to another hierarchy, or somebody else took what was
-    left of a limit. Starting over gives all locks back: nobody ever waits for one
-    hierarchy while holding another.
+    That is: the company was moved to another hierarchy, somebody else took what was
+    left of a limit, or somebody was just named to decide for others. Starting over
+    gives all locks back: nobody ever waits for one hierarchy while holding another.
     """
 
     @wraps(work)
@@ -56,7 +60,31 @@ def lock_hierarchy_of(company: int, *, alone: bool = False) -> None:
         raise HierarchyChanged(companies=[company])
 
 
+@compiled
+def _heads(company: int) -> QuerySet:
+    return (
+        Company.objects.with_place().filter(pk=company).order_by().values_list("head")
+    )
+
+
 def head_of(company: int) -> int:
-    """The id of the head company of the company's hierarchy."""
-    places = Company.objects.with_place().order_by().filter(pk=company)
-    return places.values_list("head", flat=True).get()
+    """The id of the head company of the company's hierarchy.
+
+    Raises Company.DoesNotExist if the company is gone.
+    """
+    for (head,) in _heads(company):
+        return head
+    raise Company.DoesNotExist(f"Company {company} is gone.")
+
+
+def lock_row[M: Versioned](row: M, expected_version: int) -> M:
+    """The row, read again under its lock. Raises StaleVersion, also if it is gone."""
+    found = locked(type(row)._default_manager.filter(pk=row.pk)).first()
+    return at_version(found, expected_version)
+
+
+def at_version[M: Versioned](found: M | None, expected_version: int) -> M:
+    """What was found, if it is there and as the caller read it; else StaleVersion."""
+    if found is None or found.version != expected_version:
+        raise StaleVersion(version=found and found.version)
+    return found

@@ -10,11 +10,10 @@ from companies.models import Company, Contact, ContactAssignment
 from config.actors import Actor
 from config.clean import clean_changes
 from config.db import locked
-from config.errors import StaleVersion
 
 from . import stranding
 from .errors import GroupInUse
-from .locks import in_locked_hierarchy, lock_hierarchy_of
+from .locks import in_locked_hierarchy, lock_hierarchy_of, lock_row
 from .models import ApprovalGroup, ApprovalGroupMember, ApprovalRuleStep
 
 
@@ -51,9 +50,7 @@ def update_approval_group(
     StaleVersion, and without `confirm` WouldStrandRequests.
     """
     lock_hierarchy_of(group.company_id)
-    group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
-    if group.version != expected_version:
-        raise StaleVersion(version=group.version)
+    group = lock_row(group, expected_version)
     changed = {name for name, value in fields.items() if getattr(group, name) != value}
     for name in changed:
         setattr(group, name, fields[name])
@@ -75,9 +72,7 @@ def delete_approval_group(
     WouldStrandRequests.
     """
     lock_hierarchy_of(group.company_id)
-    group = locked(ApprovalGroup.objects.filter(pk=group.pk)).get()
-    if group.version != expected_version:
-        raise StaleVersion(version=group.version)
+    group = lock_row(group, expected_version)
     _refuse_if_asked_by_rules(group)
     with stranding.watching(stranding.below(group.company_id), confirm=confirm):
         _set_members(group, (), actor)

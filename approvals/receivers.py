@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from companies.merging import Merging
 from companies.models import Contact
 from companies.preview import Standing
 
 from . import services, stranding
+from .merging import move_purchasing
 from .standing import standing_of
 
 
@@ -26,3 +28,7 @@ def watch_open_requests(
 
 def forget_texts(contact: Contact, **kwargs: Any) -> None:
     services.forget_texts_of(contact)
+
+
+def move_along(merging: Merging, **kwargs: Any) -> None:
+    move_purchasing(merging)

@@ -9,10 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from companies.models import Company
 from config.actors import Actor
 from config.clean import clean_changes
-from config.db import locked
-from config.errors import StaleVersion
 
-from .locks import in_locked_hierarchy, lock_hierarchy_of
+from .locks import in_locked_hierarchy, lock_hierarchy_of, lock_row
 from .models import ApprovalRule, ApprovalRuleStep
 from .rules import Path
 from .situation import read_path, read_people
@@ -57,7 +55,7 @@ def update_rule(
     StaleVersion.
     """
     lock_hierarchy_of(rule.company_id, alone=True)
-    rule = _read_again(rule, expected_version)
+    rule = lock_row(rule, expected_version)
     changed = {name for name, value in fields.items() if getattr(rule, name) != value}
     for name in changed:
         setattr(rule, name, fields[name])
@@ -76,16 +74,9 @@ def update_rule(
 def delete_rule(rule: ApprovalRule, *, actor: Actor, expected_version: int) -> None:
     """Delete the rule. What was submitted keeps its steps. Raises StaleVersion."""
     lock_hierarchy_of(rule.company_id, alone=True)
-    rule = _read_again(rule, expected_version)
+    rule = lock_row(rule, expected_version)
     _set_steps(rule, [], actor)
     rule.by(actor).delete()
-
-
-def _read_again(rule: ApprovalRule, expected_version: int) -> ApprovalRule:
-    found = locked(ApprovalRule.objects.filter(pk=rule.pk)).first()
-    if found is None or found.version != expected_version:
-        raise StaleVersion(version=found and found.version)
-    return found
 
 
 def _refuse_too_many(rule: ApprovalRule) -> None:

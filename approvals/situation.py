@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from django.db.models import Exists, F, FilteredRelation, OuterRef, Q
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from companies.models import Company, Contact, ContactAssignment
+from config.compiled import compiled
 from config.db import locked
 
 from .locks import lock_hierarchy_of
@@ -41,9 +42,9 @@ OF_STAND_IN = tuple(f"stand_in__{name}" for name in NAMED)
 COUNTED = [period for period in PurchaseLimit.Period if period != "PURCHASE"]
 
 
-def read_path(company: int) -> Path:
-    """The company and those above it, each with its approval groups; one query."""
-    rows = (
+@compiled
+def _companies_above(company: int) -> QuerySet:
+    return (
         Company.objects.above(company)
         .with_place()
         .order_by("depth", "pk", "approval_groups__id")
@@ -58,6 +59,11 @@ def read_path(company: int) -> Path:
             "approval_groups__name",
         )
     )
+
+
+def read_path(company: int) -> Path:
+    """The company and those above it, each with its approval groups; one query."""
+    rows = _companies_above(company)
     path: dict[int, CompanyOnPath] = {}
     for pk, name, status, allows, rules, deputies, group, group_name in rows:
         groups = path[pk].groups if pk in path else ()
@@ -88,7 +94,7 @@ def lock_person(contact: int) -> Contact:
     return locked(Contact.objects.filter(pk=contact)).get()
 
 
-def lock_decider(contact: int, path: Path) -> Contact:
+def lock_decider(contact: int, path: Path) -> dict[int, Contact]:
     """The person as lock_person() does, with all those for whom they may stand in.
 
     Whose right it is counts, too; so nobody takes it from them until the end.
@@ -100,8 +106,7 @@ def lock_decider(contact: int, path: Path) -> Contact:
             stand_in=contact, company__in=companies
         )
         people.update(named.values_list("contact", flat=True))
-    rows = {row.pk: row for row in locked(Contact.objects.filter(pk__in=people))}
-    return rows[contact]
+    return {row.pk: row for row in locked(Contact.objects.filter(pk__in=people))}
 
 
 def read_situation(
@@ -128,20 +133,12 @@ def limits_of(company: int) -> tuple[LimitState, ...]:
     return read_limits(company, read_path(company), timezone.now())
 
 
-def read_limits(company: int, path: Path, moment: datetime) -> tuple[LimitState, ...]:
-    """Limits under which the company's purchases fall, with what is left; one query."""
-    names = {on_path.id: on_path.name for on_path in path}
-    starts = possible_starts(COUNTED, moment)
-    rows = (
+@compiled
+def _limits_on(company: int, starts: list[date]) -> QuerySet:
+    counted = Q(counters__period=F("period"), counters__period_start__in=starts)
+    return (
         PurchaseLimit.objects.binding(company)
-        .annotate(
-            counter=FilteredRelation(
-                "counters",
-                condition=Q(
-                    counters__period=F("period"), counters__period_start__in=starts
-                ),
-            )
-        )
+        .annotate(counter=FilteredRelation("counters", condition=counted))
         .values_list(
             "pk",
             "name",
@@ -163,6 +160,12 @@ def read_limits(company: int, path: Path, moment: datetime) -> tuple[LimitState,
             named=True,
         )
     )
+
+
+def read_limits(company: int, path: Path, moment: datetime) -> tuple[LimitState, ...]:
+    """Limits under which the company's purchases fall, with what is left; one query."""
+    names = {on_path.id: on_path.name for on_path in path}
+    rows = _limits_on(company, sorted(possible_starts(COUNTED, moment)))
     found: dict[int, LimitState] = {}
     for row in rows:
         span = period_at(row.period, moment, row.time_zone)
@@ -245,20 +248,29 @@ def read_rules(company: int, path: Path) -> tuple[RuleState, ...]:
     )
 
 
-def read_holdings(
-    path: Path, *, day: date | None = None, also: int | None = None
-) -> tuple[Holding, ...]:
-    """Who could buy or approve by a role on the path; `also`: a person of any role."""
-    counting = Q(company=path[-1].id) | Q(covers_subsidiaries=True)
+@compiled
+def _assignments_on(
+    company: int, path: list[int], day: date, also: int | None
+) -> QuerySet:
+    counting = Q(company=company) | Q(covers_subsidiaries=True)
     wanted = Q(role=Role.ADMIN) | Q(role=Role.BUYER) & counting | Q(contact=also)
-    found = (
+    return (
         ContactAssignment.objects.in_force(day)
-        .filter(wanted, company__in=[company.id for company in path])
+        .filter(wanted, company__in=path)
         .order_by("pk")
         .values_list(
             "pk", "company_id", "role", "covers_subsidiaries", "contact_id", *OF_CONTACT
         )
     )
+
+
+def read_holdings(
+    path: Path, *, day: date | None = None, also: int | None = None
+) -> tuple[Holding, ...]:
+    """Who could buy or approve by a role on the path; `also`: a person of any role."""
+    companies = [on_path.id for on_path in path]
+    day = day or timezone.localdate()
+    found = _assignments_on(companies[-1], companies, day, also)
     return tuple(
         Holding(
             assignment=pk,

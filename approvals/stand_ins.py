@@ -8,8 +8,8 @@ from companies.models import Company, Contact
 from config.actors import Actor
 from config.clean import clean_changes
 from config.db import locked
-from config.errors import StaleVersion
 
+from .locks import at_version
 from .models import StandIn
 
 
@@ -60,10 +60,7 @@ def end_stand_in(named: StandIn, *, actor: Actor, expected_version: int) -> None
 
 def _read_again(named: StandIn, expected_version: int) -> StandIn:
     _lock_both(named)
-    found = StandIn.objects.filter(pk=named.pk).first()
-    if found is None or found.version != expected_version:
-        raise StaleVersion(version=found and found.version)
-    return found
+    return at_version(StandIn.objects.filter(pk=named.pk).first(), expected_version)
 
 
 def _lock_both(named: StandIn) -> None:

@@ -107,6 +107,7 @@ def _open_step(
         without=out_of_the_decision(path, request.requester_id, heard),
         missing=stored.quorum - stored.agreed,
         escalated=request.escalated_at is not None,
+        taken_over=request.taken_over_at is not None,
     )
     return OpenStep(stored, now)
 

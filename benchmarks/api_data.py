@@ -20,7 +20,10 @@ SIZE = 20  # companies in a hierarchy, on three levels
 LOCATIONS, CONTACTS = 2, 3  # of each company
 ROLES = ("ADMIN", "BUYER", "REQUESTER")
 WORDS = ("Nord", "Süd", "Ost", "West", "Stahl", "Holz", "Glas", "Licht", "Haus", "Bau")
-SCOPES = "companies:read companies:write contacts:read contacts:write purchases:read"
+SCOPES = (
+    "companies:read companies:write contacts:read contacts:write groups:read "
+    "purchases:read purchases:write"
+)
 
 
 def load(count: int) -> None:
@@ -51,6 +54,16 @@ def load(count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     connection.close()
+
+
+@transaction.atomic
+def add_monthly_limits() -> None:
+    """A second limit of each hierarchy, which submits count on."""
+    heads = Company.objects.heads().order_by("pk")
+    _copy(
+        PurchaseLimit(company=head, amount=10**8, currency="EUR", period="MONTH")
+        for head in heads
+    )
 
 
 def _companies(count: int) -> Iterator[Company]:
@@ -99,12 +112,12 @@ def _copy(rows: Iterator[Any] | Sequence[Any]) -> None:
     copy_rows(type(first), [field.attname for field in fields], values())
 
 
-def make_token() -> str:
+def make_token(scopes: str = SCOPES) -> str:
     client, token = create_api_client(
-        "benchmark", scopes=SCOPES, sees_all_hierarchies=True
+        "benchmark", scopes=scopes, sees_all_hierarchies=True
     )
     stored = AccessToken(
-        application=client, scope=SCOPES, expires=timezone.now() + timedelta(days=1)
+        application=client, scope=scopes, expires=timezone.now() + timedelta(days=1)
     )
     set_token_value(stored, token)
     stored.save()

@@ -1,11 +1,12 @@
 """What a bulk load costs, beside COPY of the same rows and beside save() one by one.
 
-    uv run benchmarks/bulk_load.py [FILE] [--server URL] [--repeats N]
+    uv run benchmarks/bulk_load.py [FILE] [--server URL] [--repeats N] [--companies N,N]
 
 FILE is a CSV of companies (code, name, parent_code …), gzipped or not; without one a
 structure like that of real groups is made up. Makes a database of its own on the
 PostgreSQL server of DATABASE_URL, which has to run on this machine, and drops it again.
-CPU is that of this process and of the server process that serves it, together.
+CPU is that of this process and of the server process that serves it, together; memory
+the most that this process has in hand while it reads, makes and loads the companies.
 """
 
 import argparse
@@ -14,16 +15,21 @@ import gzip
 import os
 import random
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from database import SERVER, SERVER_HELP, own_database
 
 NAME = "konzern_bulk_load"
-COUNTS = (13_405, 100_000)
+COUNTS = "13405,100000,1000000"
+INVENTED = 13_405
+ENOUGH = 300_000  # companies in all repeats of a number
 SAMPLE = 300
+BLOCK = 1 << 20  # bytes
 COLUMNS = ("code", "name", "legal_name", "country", "registration_id")
 TABLES = (
     "companies_company",
@@ -41,6 +47,7 @@ class Cost(NamedTuple):
     client: float  # seconds of CPU
     server: float
     wall: float
+    memory: int = 0  # MiB of this process, at most
 
     @property
     def cpu(self) -> float:
@@ -52,17 +59,27 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--server", default=SERVER, help=SERVER_HELP)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--companies", default=COUNTS, help="with commas between")
     options = parser.parse_args()
-    real = read(options.file) if options.file else invent(COUNTS[0])
+    real = read(options.file) if options.file else invent(INVENTED)
     with own_database(options.server, NAME):
-        for count in COUNTS:
-            report(count, *measure_all(multiply(real, count), options.repeats))
+        for number in map(int, options.companies.split(",")):
+            repeats = min(options.repeats, max(1, ENOUGH // number))
+            report(number, *measure_all(real, number, repeats))
 
 
 def read(path: Path) -> Rows:
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        waiting = list(csv.DictReader(file))
+    codes = {""}
+    ordered: Rows = []
+    while waiting:  # parents first
+        ready = [row for row in waiting if row["parent_code"] in codes]
+        waiting = [row for row in waiting if row["parent_code"] not in codes]
+        codes |= {row["code"] for row in ready}
+        ordered += ready
+    return ordered
 
 
 def invent(count: int) -> Rows:
@@ -89,59 +106,53 @@ def invent(count: int) -> Rows:
     return rows
 
 
-def multiply(rows: Rows, count: int) -> Rows:
-    """As many companies as asked for: the same hierarchies again, with other codes."""
-    many: Rows = []
-    while len(many) < count:
-        copy = len(many) // len(rows)
-        for row in rows[: count - len(many)]:
-            parent = row["parent_code"] and f"{row['parent_code']}-{copy}"
-            code = f"{row['code']}-{copy}"
-            many.append(row | {"code": code, "parent_code": parent})
-    return many
-
-
-def measure_all(rows: Rows, repeats: int) -> tuple[list[Cost], list[Cost], list[Cost]]:
+def measure_all(
+    rows: Rows, number: int, repeats: int
+) -> tuple[list[Cost], list[Cost], list[Cost]]:
     """The costs of loading, of COPY, and of saving a sample; each in turn."""
     from django.db import connection
 
     loads, copies, saves = [], [], []
     for _ in range(repeats):
-        loads.append(cost(lambda: load(rows)))
-        dumped = dump()
-        truncate()
-        copies.append(cost(lambda: copy(dumped)))  # noqa: B023
+        loads.append(cost(lambda: load(rows, number)))
+        with tempfile.TemporaryDirectory() as folder:
+            dump(Path(folder))
+            truncate()
+            copies.append(cost(lambda: copy(Path(folder))))
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {TABLES[0]}")
-            assert cursor.fetchone() == (len(rows),)
+            assert cursor.fetchone() == (number,)
         truncate()
         saves.append(cost(lambda: save(rows)))
         truncate()
     return loads, copies, saves
 
 
-def objects(rows: Rows) -> list:
+def objects(rows: Rows) -> Iterator:
+    """The same hierarchies again and again, with other codes."""
     from companies.models import Company
 
-    companies = {
-        row["code"]: Company(**{name: row[name] for name in COLUMNS}) for row in rows
-    }
-    for row in rows:
-        if row["parent_code"] in companies:
-            companies[row["code"]].parent = companies[row["parent_code"]]
-    return list(companies.values())
+    for copy in count():
+        companies = {}
+        for row in rows:
+            values = {name: row[name] for name in COLUMNS}
+            code = values["code"] = f"{row['code']}-{copy}"
+            companies[code] = Company(**values)
+        for row, company in zip(rows, companies.values(), strict=True):
+            company.parent = companies.get(f"{row['parent_code']}-{copy}")
+        yield from companies.values()
 
 
-def load(rows: Rows) -> None:
-    from companies.tree.load import load_companies
+def load(rows: Rows, number: int) -> None:
+    from companies.tree.load import load_in_parts
     from config.actors import SYSTEM
 
-    load_companies(objects(rows), actor=SYSTEM)
+    load_in_parts(islice(objects(rows), number), actor=SYSTEM)
 
 
 def save(rows: Rows) -> None:
     """A sample, each in its transaction, parents first."""
-    waiting = objects(rows[:SAMPLE])
+    waiting = list(islice(objects(rows), SAMPLE))
     while waiting:
         ready = [c for c in waiting if c.parent is None or c.parent.pk]
         waiting = [c for c in waiting if c.parent is not None and not c.parent.pk]
@@ -150,24 +161,30 @@ def save(rows: Rows) -> None:
             company.save()
 
 
-def dump() -> dict[str, list[bytes]]:
+def dump(folder: Path) -> None:
     from django.db import connection
 
-    dumped = {}
     with connection.cursor() as cursor:
         for table in TABLES:
-            with cursor.copy(f"COPY {table} TO STDOUT") as blocks:
-                dumped[table] = [b"".join(map(bytes, blocks))]
-    return dumped
+            with (
+                (folder / table).open("wb") as file,
+                cursor.copy(f"COPY {table} TO STDOUT") as blocks,
+            ):
+                for block in blocks:
+                    file.write(block)
 
 
-def copy(dumped: dict[str, list[bytes]]) -> None:
+def copy(folder: Path) -> None:
     from django.db import connection, transaction
 
     with transaction.atomic(), connection.cursor() as cursor:
-        for table, blocks in dumped.items():
-            with cursor.copy(f"COPY {table} FROM STDIN") as into:
-                for block in blocks:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        for table in TABLES:
+            with (
+                (folder / table).open("rb") as file,
+                cursor.copy(f"COPY {table} FROM STDIN") as into,
+            ):
+                while block := file.read(BLOCK):
                     into.write(block)
 
 
@@ -185,13 +202,20 @@ def cost(work: Callable[[], None]) -> Cost:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far counts no more
     server, client, wall = server_cpu(pid), time.process_time(), time.perf_counter()
     work()
     return Cost(
         client=time.process_time() - client,
         server=server_cpu(pid) - server,
         wall=time.perf_counter() - wall,
+        memory=peak_memory(),
     )
+
+
+def peak_memory() -> int:
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index("VmHWM:") + 1]) // 1024
 
 
 def server_cpu(pid: int) -> float:
@@ -200,26 +224,29 @@ def server_cpu(pid: int) -> float:
 
 
 def report(
-    count: int, loads: list[Cost], copies: list[Cost], saves: list[Cost]
+    number: int, loads: list[Cost], copies: list[Cost], saves: list[Cost]
 ) -> None:
-    print(f"\n{count:,} companies with groups, history and events; medians of", end=" ")
+    print(
+        f"\n{number:,} companies with groups, history and events; medians of", end=" "
+    )
     print(f"{len(loads)}, µs per company")
     print(
         f"{'':22}{'client':>9}{'server':>9}{'CPU':>9}{'wall':>9}{'rows/s':>9}", end=""
     )
-    print(f"{'CPU/COPY':>10}")
-    base = statistics.median(cost.cpu for cost in copies) / count
+    print(f"{'CPU/COPY':>10}{'memory':>10}")
+    base = statistics.median(cost.cpu for cost in copies) / number
     for name, costs, rows in (
-        ("load_companies()", loads, count),
-        ("COPY of the same rows", copies, count),
-        (f"save(), {SAMPLE} of them", saves, min(SAMPLE, count)),
+        ("load_in_parts()", loads, number),
+        ("COPY of the same rows", copies, number),
+        (f"save(), {SAMPLE} of them", saves, min(SAMPLE, number)),
     ):
         each = [
             statistics.median(getattr(cost, part) for cost in costs) / rows
             for part in ("client", "server", "cpu", "wall")
         ]
         print(f"{name:22}", *(f"{seconds * 1e6:8,.0f}" for seconds in each), end="")
-        print(f"{1 / each[3]:9,.0f}{each[2] / base:9.1f}x")
+        print(f"{1 / each[3]:9,.0f}{each[2] / base:9.1f}x", end="")
+        print(f"{max(cost.memory for cost in costs):6,} MiB", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import DomainError
+from config.errors import DomainError, NeedsConfirmation
 
 
 class CompanyError(DomainError):
@@ -63,3 +63,60 @@ class LastAdmin(CompanyError):
 class ContactErased(CompanyError):
     code = "contact_erased"
     default_message = _("The person's data have been erased for good.")
+
+
+class MergeIntoItself(CompanyError):
+    code = "merge_into_itself"
+    default_message = _("A company cannot be merged into itself.")
+
+
+class MergeIntoBelow(CompanyError):
+    code = "merge_into_below"
+    default_message = _(
+        "A company cannot be merged into one below it. Merge the other way round, or "
+        "move that one first."
+    )
+
+
+class AlreadyMerged(CompanyError):
+    code = "already_merged"
+    default_message = _("The company has been merged already.")
+
+
+class MergedCompany(CompanyError):
+    """It was merged into another: it is that one, or take the merge back first."""
+
+    code = "merged_company"
+    default_message = _("The company has been merged into another one.")
+
+
+class MergeTooLarge(CompanyError):
+    code = "merge_too_large"
+    default_message = _(
+        "Too much would have to be moved at once. Move the subsidiaries first."
+    )
+
+
+class NotMerged(CompanyError):
+    code = "not_merged"
+    default_message = _("The company has not been merged.")
+
+
+class MergeTooOld(CompanyError):
+    code = "merge_too_old"
+    default_message = _("The merge is too old to be taken back.")
+
+
+class MergeUnfinished(CompanyError, NeedsConfirmation):
+    code = "merge_unfinished"
+    default_message = _(
+        "Something is open at the company that goes, and cannot be finished once it is "
+        "closed. Finish it first, or confirm."
+    )
+
+
+class UnmergeIncomplete(CompanyError, NeedsConfirmation):
+    code = "unmerge_incomplete"
+    default_message = _(
+        "Not everything can be restored. Confirm to restore what is possible."
+    )

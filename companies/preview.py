@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .errors import PreviewOutdated
+from .large import note_on_size
 from .models import Company, ContactAssignment
 from .models.company import STATUS_OF_BADNESS, Status
 from .signals import standing_asked
@@ -66,19 +67,29 @@ class Preview:
         return [text for change in self.changes for text in change.sentences()]
 
 
-def preview_change(company: Company, action: str, make: Callable[[], Any]) -> Preview:
-    """What `make()` would change. Raises what it raises; nothing stays."""
+type Say = Callable[[], Sequence[Standing]]
+
+
+def preview_change(
+    company: Company, action: str, make: Callable[[], Any], *, say: Say = tuple
+) -> Preview:
+    """What `make()` would change. Raises what it raises; nothing stays.
+
+    `say` is asked afterwards for what the change has to tell of itself.
+    """
     with transaction.atomic():
         before = standing_of(company.pk)
         make()
-        after = standing_of(company.pk)
+        before, after = _with_told(before, standing_of(company.pk), say())
         transaction.set_rollback(True)
     token = signing.dumps(_digest(company.pk, action, before, after), salt=SALT)
     return Preview(_changes(before, after), token)
 
 
 @contextmanager
-def as_previewed(company: Company, action: str, token: str) -> Iterator[None]:
+def as_previewed(
+    company: Company, action: str, token: str, *, say: Say = tuple
+) -> Iterator[None]:
     """Let the change be made in here if it does just what the preview of `token` said.
 
     For inside the change's transaction; without a token everything is right. Raises
@@ -89,7 +100,7 @@ def as_previewed(company: Company, action: str, token: str) -> Iterator[None]:
         return
     before = standing_of(company.pk)
     yield
-    after = standing_of(company.pk)
+    before, after = _with_told(before, standing_of(company.pk), say())
     try:
         previewed = signing.loads(token, salt=SALT)
     except signing.BadSignature as error:
@@ -101,8 +112,15 @@ def as_previewed(company: Company, action: str, token: str) -> Iterator[None]:
 def standing_of(company: int) -> tuple[Standing, ...]:
     """How things stand for the company and all below it, in the eyes of all apps."""
     answers = standing_asked.send(Company, company=company)
-    own = (_place(company), _statuses(company), _people(company))
+    own = (_place(company), _size(company), _statuses(company), _people(company))
     return (*own, *(one for _receiver, told in answers for one in told))
+
+
+def _with_told(
+    before: Sequence[Standing], after: Sequence[Standing], told: Sequence[Standing]
+) -> tuple[Sequence[Standing], Sequence[Standing]]:
+    nothing = [Standing(one.topic, one.label, ()) for one in told]
+    return (*before, *nothing), (*after, *told)
 
 
 def _place(company: int) -> Standing:
@@ -111,6 +129,11 @@ def _place(company: int) -> Standing:
     return Standing(
         "place", gettext_lazy("Place"), (path or _("the top: a head company"),)
     )
+
+
+def _size(company: int) -> Standing:
+    note = note_on_size(company)
+    return Standing("size", gettext_lazy("Hierarchy"), (note,) if note else ())
 
 
 def _statuses(company: int) -> Standing:

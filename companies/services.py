@@ -1,6 +1,6 @@
 """Changes of companies and people that are more than saving one row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,11 +10,13 @@ from django.utils import timezone
 from config.actors import SYSTEM, Actor
 from config.db import in_transaction, locked
 from config.errors import StaleVersion
+from integrations.models import IdempotencyRecord
 
-from .errors import CompanyInUse, ContactErased, ParentGone
-from .models import Company, Contact
+from .errors import CompanyInUse, ContactErased, MergedCompany, ParentGone
+from .models import Company, Contact, Import
 from .models.company import Status
 from .models.contact import PERSONAL_FIELDS
+from .models.merge import merged_into
 from .preview import Preview, as_previewed, preview_change
 from .signals import contact_erased, rights_changing
 from .tree.guard import lock_companies
@@ -48,16 +50,16 @@ def move_company(
     token of a preview, of which nothing may have changed since. Raises WouldCloseCycle,
     TooDeep, ParentClosed, ParentGone, StaleVersion, PreviewOutdated.
     """
-    asked = [company.pk, parent.pk if parent else None]
+    target = parent.pk if parent else None
     try:
-        found = lock_companies(Company, asked)
+        found = lock_companies(Company, [company, parent])
     except Company.DoesNotExist:
         if parent is None or Company.objects.filter(pk=parent.pk).exists():
             raise
         raise ParentGone(parent=parent.pk) from None
-    company, parent = found[company.pk], found.get(asked[1])
+    company, parent = found[company.pk], found.get(target)
     check_version(company, expected_version)
-    if company.parent_id != asked[1]:
+    if company.parent_id != target:
         with as_previewed(company, _to(parent), previewed):
             company.by(actor, reason).move(parent)
     return company
@@ -92,12 +94,14 @@ def set_status(
     Waits for purchases in the hierarchy that are being submitted or decided.
     `previewed`: the token of a preview, of which nothing may have changed since.
     Without `confirm` closing is refused if others would be left stranded: the app that
-    knows them says so. Raises PreviewOutdated, StaleVersion.
+    knows them says so. Raises PreviewOutdated, StaleVersion, MergedCompany.
     """
-    company = lock_companies(Company, [company.pk])[company.pk]
+    company = lock_companies(Company, [company])[company.pk]
     check_version(company, expected_version)
     if company.status == status:
         return company
+    if company.status == Status.CLOSED and merged_into(company.pk) is not None:
+        raise MergedCompany(company=company.pk)  # first the merge is taken back
     confirm = confirm or status != Status.CLOSED
     with (
         watching_rights(company=company.pk, closing=True, confirm=confirm),
@@ -150,7 +154,7 @@ def delete_company(
 
     Its locations and automatic groups go with it. Raises CompanyInUse.
     """
-    company = lock_companies(Company, [company.pk])[company.pk]
+    company = lock_companies(Company, [company])[company.pk]
     check_version(company, expected_version)
     if company.was_ever_used():
         raise CompanyInUse(company=company.pk)
@@ -173,6 +177,9 @@ def erase_contact(
     check_version(contact, expected_version)
     if contact.erased_at is not None:
         raise ContactErased(contact=contact.pk)
+    IdempotencyRecord.objects.forget_answers(
+        [contact.email, contact.first_name, contact.last_name, contact.phone]
+    )
     pseudonym = dict.fromkeys(PERSONAL_FIELDS, "") | {
         "email": f"erased-{contact.pk}@invalid.example",
         "external_id": "",
@@ -183,6 +190,7 @@ def erase_contact(
     contact.erased_at = timezone.now()
     contact.by(actor, "erasure").save()
     Contact.history.filter(id=contact.pk).update(**pseudonym)
+    Import.objects.forget_people()
     contact_erased.send(Contact, contact=contact)
     return contact
 
@@ -191,9 +199,3 @@ def check_version(row: Any, expected_version: int | None) -> None:
     """Raise StaleVersion if the caller decided on another version of the row."""
     if expected_version is not None and row.version != expected_version:
         raise StaleVersion(version=row.version)
-
-
-def possible_duplicates(company: Company) -> Sequence[Company]:
-    """The first twenty, for a page."""
-    rows = Company.objects.possible_duplicates_of(company)
-    return list(rows.order_by("pk")[:20])

@@ -19,3 +19,7 @@ rights_changing = Signal()
 
 # In the transaction that erases a person, with `contact`, after its fields are gone.
 contact_erased = Signal()
+
+# In the transaction that merges two companies, with `merging`, a `merging.Merging`:
+# receivers move what is theirs through its `change()`, and say so with `tell()`.
+companies_merging = Signal()

@@ -4,4 +4,4 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class KonzernAdminConfig(AdminConfig):
-    default_site = "config.admin.site.KonzernSite"
+    default_site = "integrations.staff.site.StaffSite"

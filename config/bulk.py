@@ -28,6 +28,29 @@ AS_GIVEN_BY_VENDOR = {
 }
 
 
+def allocate_ids(model: type[models.Model], count: int) -> range:
+    """New ids without a gap, so that "all that were loaded" is a range."""
+    connection = require_write_transaction(write_connection(model).alias)
+    table, column = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        while connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT min(id), max(id) FROM (SELECT "
+                "nextval(pg_get_serial_sequence(%s, %s)) AS id "
+                "FROM generate_series(1, %s)) AS taken",
+                [table, column, count],
+            )
+            first, last = cursor.fetchone()
+            # A gap: someone took an id meanwhile. Take new ones.
+            if last - first + 1 == count:
+                return range(first, last + 1)
+        # BEGIN IMMEDIATE has made us the only writer.
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        row = cursor.fetchone()
+    first = (row[0] if row else 0) + 1
+    return range(first, first + count)
+
+
 def copy_rows(
     model: type[models.Model],
     columns: Sequence[str],
@@ -83,19 +106,68 @@ def insert_select(
         cursor.execute(f"INSERT INTO {table} ({names}) {query} {on_conflict}", params)
 
 
-def insert_first_history(
+def update_rows(
+    model: type[models.Model],
+    keys: Sequence[str],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    using: str | None = None,
+) -> int:
+    """Write `columns` of the stored rows that `keys` find; how many were found.
+
+    Each of `rows` has the values of the keys, then those of the columns. One statement
+    on PostgreSQL, executemany on SQLite, in the order of `rows`. Only in a transaction.
+    """
+    connection = require_write_transaction(write_connection(model, using).alias)
+    fields = [_field(model, column) for column in (*keys, *columns)]
+    quoted = _columns(fields, connection)
+    table = connection.ops.quote_name(model._meta.db_table)
+    converted = _converted(rows, fields, connection)
+    found, given = quoted[: len(keys)], quoted[len(keys) :]
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            sets = ", ".join(f"{name} = %s" for name in given)
+            where = " AND ".join(f"{name} = %s" for name in found)
+            cursor.executemany(
+                f"UPDATE {table} SET {sets} WHERE {where}",  # noqa: S608
+                [(*row[len(keys) :], *row[: len(keys)]) for row in converted],
+            )
+            return cursor.rowcount
+        # Without the length, beyond which a cast would cut: assigning refuses.
+        types = [field.db_type(connection).partition("(")[0] for field in fields]
+        lists = ", ".join(f"%s::{kind}[]" for kind in types)
+        names = [f"c{place}" for place in range(len(fields))]
+        pairs = list(zip(quoted, names, strict=True))
+        sets = ", ".join(f"{name} = new.{c}" for name, c in pairs[len(keys) :])
+        where = " AND ".join(
+            f"{table}.{name} = new.{c}" for name, c in pairs[: len(keys)]
+        )
+        cursor.execute(
+            f"UPDATE {table} SET {sets} FROM unnest({lists}) "  # noqa: S608
+            f"AS new({', '.join(names)}) WHERE {where}",
+            [list(column) for column in zip(*converted, strict=True)],
+        )
+        return cursor.rowcount
+
+
+def insert_history(
     model: type[models.Model],
     rows: QuerySet[Any, Any],
     *,
     actor: Actor,
     reason: str = "",
+    change: Any = "+",
 ) -> None:
-    """The history entry of each of these new rows, as its `save()` would write it."""
+    """The history entry of each of these rows, as its `save()` would write it.
+
+    `change`: "+" for new rows, "~" for changed ones, or an expression that says it.
+    """
     history = model.history.model  # type: ignore[attr-defined]
     tracked = [field.attname for field in history.tracked_fields]
     entry = {
         "history_date": Value(timezone.now(), models.DateTimeField()),
-        "history_type": Value("+"),
+        "history_type": Value(change) if isinstance(change, str) else change,
         "history_user_id": Value(str(actor)),
         "history_change_reason": Value(reason),
         "request_id": Value(current_request_id()),

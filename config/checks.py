@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.db import connections
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1", "testserver"})
@@ -96,6 +96,32 @@ def check_exposure(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+def check_webhooks(**kwargs: Any) -> list[CheckMessage]:
+    """In production nobody makes us call our own network."""
+    if not settings.WEBHOOK_ALLOW_PRIVATE:
+        return []
+    return [
+        Error(
+            "Webhooks may be sent to private networks, and without TLS.",
+            hint="Unset WEBHOOK_ALLOW_PRIVATE.",
+            id="konzern.E008",
+        )
+    ]
+
+
+def check_second_factor(**kwargs: Any) -> list[CheckMessage]:
+    """In production a password alone opens no console."""
+    if settings.SECOND_FACTOR_REQUIRED:
+        return []
+    return [
+        Warning(
+            "Staff may log in with a password alone.",
+            hint="Unset SECOND_FACTOR_REQUIRED.",
+            id="konzern.W009",
+        )
+    ]
 
 
 def check_links(**kwargs: Any) -> list[CheckMessage]:

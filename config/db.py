@@ -4,7 +4,10 @@ Order, always (two transactions that follow it never wait for each other): tree 
 hierarchy locks ascending, rows by primary key, limit counters, event counter.
 """
 
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 
 from django.db import (
@@ -20,17 +23,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 # Arbitrary: keeps our advisory locks apart from those of other users of the database.
 LOCK_NAMESPACE = 0x6B7A
 GATE = 0  # key of the tree gate; hierarchies are locked by the id of their head company
+TURNS = 0x6B7B  # the same for work that one does at a time, by a number of its name
 MOST_REPETITIONS = 3
 LONG = 15 * 60  # seconds, for imports and repairs
 
 
-def acquire_gate(*, exclusive: bool = False, using: str | None = None) -> None:
+def acquire_gate(
+    *,
+    exclusive: bool = False,
+    heads: Iterable[int] = (),
+    shared: bool = False,
+    using: str | None = None,
+) -> None:
     """Enter the company tree, as one writer of many (shared) or as the only one.
 
     Every change of the tree passes the shared gate; bulk imports and repairs close it.
+    Behind it, in the same statement, `acquire_hierarchies(heads, shared=shared)`.
     Raises RuntimeError outside a transaction: nothing would be locked.
     """
-    _advisory_lock([GATE], shared=not exclusive, using=using)
+    gate = {GATE: not exclusive}
+    _advisory_lock(gate | dict.fromkeys(sorted(set(heads)), shared), using)
 
 
 def acquire_hierarchies(
@@ -42,18 +54,37 @@ def acquire_hierarchies(
     beside each other but not beside a change of the hierarchy. Read again what you know
     of these hierarchies: you may have waited.
     """
-    _advisory_lock(sorted(set(heads)), shared=shared, using=using)
+    _advisory_lock(dict.fromkeys(sorted(set(heads)), shared), using)
 
 
-def _advisory_lock(keys: list[int], *, shared: bool, using: str | None) -> None:
+def _advisory_lock(keys: dict[int, bool], using: str | None) -> None:
+    """Lock the keys in their order, each shared or not."""
     connection = require_write_transaction(using)
     if connection.vendor != "postgresql" or not keys:
         return  # SQLite: BEGIN IMMEDIATE has made us the only writer
-    function = "pg_advisory_xact_lock" + ("_shared" if shared else "")
-    calls = ", ".join([f"{function}(%s)"] * len(keys))
+    calls = [
+        "pg_advisory_xact_lock_shared(%s)" if shared else "pg_advisory_xact_lock(%s)"
+        for shared in keys.values()
+    ]
     with connection.cursor() as cursor:
-        # A select list is evaluated from left to right: ascending keys.
-        cursor.execute(f"SELECT {calls}", [LOCK_NAMESPACE << 48 | key for key in keys])
+        # A select list is evaluated from left to right.
+        cursor.execute(
+            f"SELECT {', '.join(calls)}", [LOCK_NAMESPACE << 48 | key for key in keys]
+        )
+
+
+def take_turn(work: str, *, using: str | None = None) -> bool:
+    """To be the only one who does this work, until the end of the transaction.
+
+    False: somebody else is at it; nobody waits.
+    """
+    connection = require_write_transaction(using)
+    if connection.vendor != "postgresql":
+        return True  # SQLite: BEGIN IMMEDIATE has made us the only writer
+    key = TURNS << 48 | zlib.crc32(work.encode())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        return cursor.fetchone()[0]
 
 
 def locked[M: models.Model](rows: models.QuerySet[M]) -> models.QuerySet[M]:
@@ -64,6 +95,24 @@ def locked[M: models.Model](rows: models.QuerySet[M]) -> models.QuerySet[M]:
     """
     require_write_transaction(rows.db)
     return rows.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+def lock_one_of_each(
+    keys: Mapping[type[models.Model], int], *, using: str | None = None
+) -> bool:
+    """Lock a row of each model, in this order, in one statement, until the end.
+
+    False: one of them is gone; then none is locked.
+    """
+    connection = require_write_transaction(using)
+    tables = [connection.ops.quote_name(model._meta.db_table) for model in keys]
+    conditions = " AND ".join(f"{table}.id = %s" for table in tables)
+    sql = f"SELECT 1 FROM {', '.join(tables)} WHERE {conditions}"  # noqa: S608
+    if connection.features.has_select_for_no_key_update:
+        sql += f" FOR NO KEY UPDATE OF {', '.join(tables)}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(keys.values()))
+        return cursor.fetchone() is not None
 
 
 def locked_if_free[M: models.Model](rows: models.QuerySet[M]) -> models.QuerySet[M]:
@@ -110,9 +159,38 @@ def repeated[**P, T](work: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
+
+
+@contextmanager
+def as_a_whole() -> Iterator[None]:
+    """A transaction that is undone as a whole by whatever is refused in it.
+
+    Nothing is caught in here to go on afterwards, so the saves and services in here
+    need no savepoints of their own, which are two statements each.
+    """
+    with transaction.atomic():
+        before = _whole.set(True)
+        try:
+            yield
+        finally:
+            _whole.reset(before)
+
+
+def part_of_transaction(using: str | None = None) -> transaction.Atomic:
+    """A transaction, or a part of one that can fail without the rest."""
+    return transaction.atomic(using=using, savepoint=not _whole.get())
+
+
 def in_transaction[**P, T](service: Callable[P, T]) -> Callable[P, T]:
     """A service that is one transaction, repeated if the database gave it up."""
-    return repeated(transaction.atomic(service))
+
+    @wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with part_of_transaction():
+            return service(*args, **kwargs)
+
+    return repeated(run)
 
 
 def allow_long_work(using: str | None = None) -> None:
@@ -125,6 +203,25 @@ def allow_long_work(using: str | None = None) -> None:
         with connection.cursor() as cursor:
             for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
                 cursor.execute("SELECT set_config(%s, %s, true)", [name, f"{LONG}s"])
+
+
+@contextmanager
+def waiting_briefly(milliseconds: int, using: str | None = None) -> Iterator[None]:
+    """On SQLite, where one writer locks out all others, wait no longer than this.
+
+    For writes that a read makes beside its work, which must not hold it up.
+    """
+    connection = transaction.get_connection(using)
+    if connection.vendor != "sqlite":
+        yield
+        return
+    usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def write_connection(
@@ -171,3 +268,12 @@ def is_busy(error: DatabaseError) -> bool:
     # Without a state the server never answered: no connection, or none free in time.
     # 25P03: too long a pause in a transaction, so the server ended the connection.
     return state is None or state.startswith(("08", "25P03", "40", "53", "55P03", "57"))
+
+
+def cannot_write(error: DatabaseError) -> bool:
+    """Busy, full or there to be read only: what is only read may still be answered."""
+    cause = error.__cause__
+    sqlite = getattr(cause, "sqlite_errorname", None) or ""
+    if sqlite.startswith(("SQLITE_READONLY", "SQLITE_FULL")):
+        return True
+    return getattr(cause, "sqlstate", None) == "25006" or is_busy(error)

@@ -1,14 +1,17 @@
 """Field history: who changed what, when, before and after."""
 
+from functools import cache
 from typing import Any
 
 from django.db import models
+from simple_history.manager import HistoryManager
 from simple_history.models import HistoricalRecords
 
+from .inserting import QuickInsert
 from .request_id import current_request_id
 
 
-class HistoryEntry(models.Model):
+class HistoryEntry(QuickInsert):
     """What each entry of a history says beside the fields: the call that made it."""
 
     request_id = models.CharField(
@@ -17,6 +20,17 @@ class HistoryEntry(models.Model):
 
     class Meta:
         abstract = True
+
+
+class MadeOnceManager(HistoryManager):
+    """The package makes this class anew whenever `history` is read: for each save."""
+
+    @classmethod
+    @cache
+    def from_queryset(
+        cls, queryset_class: type[models.QuerySet], class_name: str | None = None
+    ) -> type[models.Manager]:
+        return super().from_queryset(queryset_class, class_name)
 
 
 class ReasonedHistory(HistoricalRecords):
@@ -36,6 +50,7 @@ def track_history(*, excluded: tuple[str, ...] = ()) -> HistoricalRecords:
     """
     return ReasonedHistory(
         bases=[HistoryEntry],
+        history_manager=MadeOnceManager,
         excluded_fields=list(excluded),
         history_user_id_field=models.CharField(max_length=80, default="system"),
         history_user_getter=lambda row: row.history_user_id,

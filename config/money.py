@@ -52,9 +52,14 @@ def plain(amount: Decimal, currency: str) -> str:
     return f"{amount:.{MINOR_UNITS.get(currency, 2)}f}"
 
 
+def grouped(amount: Decimal, currency: str) -> str:
+    """The amount for people, beside others of its currency: "1,250.00"."""
+    return f"{amount:,.{MINOR_UNITS.get(currency, 2)}f}"
+
+
 def readable(amount: Decimal, currency: str) -> str:
     """The amount for people: "1,250.00 EUR"."""
-    return f"{amount:,.{MINOR_UNITS.get(currency, 2)}f} {currency}"
+    return f"{grouped(amount, currency)} {currency}"
 
 
 def check_minor_units(value: Decimal, currency: str) -> None:

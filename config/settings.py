@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config.env import env, env_bool, env_database, env_int, env_list
@@ -33,6 +34,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "simple_history",
     "config.apps.KonzernAdminConfig",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -50,7 +54,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.sessions.SessionEndMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -88,6 +94,7 @@ DATABASES = {
                 "DATABASE_IDLE_TIMEOUT", default=10
             ),
         },
+        prepare=env_bool("DATABASE_PREPARE", default=True),
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -106,6 +113,15 @@ HTTPS = env_bool("DJANGO_HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+
+# How staff log in, and for how long. 0: no limit.
+SECOND_FACTOR_REQUIRED = env_bool("SECOND_FACTOR_REQUIRED", default=not DEBUG)
+OTP_TOTP_ISSUER = "Konzern"
+WRONG_PASSWORDS = env_int("WRONG_PASSWORDS", default=5)  # then 15 minutes of 429
+SESSION_IDLE_MINUTES = env_int("SESSION_IDLE_MINUTES", default=30)
+SESSION_HOURS = env_int("SESSION_HOURS", default=12)
+SESSION_COOKIE_AGE = (SESSION_HOURS or 14 * 24) * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "UTC")
@@ -140,10 +156,35 @@ DEFAULT_FROM_EMAIL = env("EMAIL_FROM", "Konzern <konzern@localhost>")
 
 # Konzern's own caps. Real hierarchies are 17 levels deep.
 COMPANY_MAX_DEPTH = env_int("COMPANY_MAX_DEPTH", default=32)
+COMPANY_LARGE_HIERARCHY = env_int("COMPANY_LARGE_HIERARCHY", default=10_000)
+COMPANY_UNMERGE_DAYS = env_int("COMPANY_UNMERGE_DAYS", default=30)
 PURCHASE_PENDING_DAYS = env_int("PURCHASE_PENDING_DAYS", default=14)
 PURCHASE_APPROVED_DAYS = env_int("PURCHASE_APPROVED_DAYS", default=30)
 PURCHASE_REMIND_DAYS = env_int("PURCHASE_REMIND_DAYS", default=3)  # 0: never
 PURCHASE_ESCALATE_DAYS = env_int("PURCHASE_ESCALATE_DAYS", default=7)  # 0: never
+# Of files that come by the API or the console; commands have no such caps.
+IMPORT_MAX_BYTES = env_int("IMPORT_MAX_BYTES", default=100 * 2**20)
+IMPORT_MAX_RECORDS = env_int("IMPORT_MAX_RECORDS", default=200_000)
+IMPORT_MAX_UNPACKED_BYTES = env_int("IMPORT_MAX_UNPACKED_BYTES", default=500 * 2**20)
+IMPORT_MAX_RATIO = env_int("IMPORT_MAX_RATIO", default=100)  # unpacked to packed
+IMPORT_MAX_SECONDS = env_int("IMPORT_MAX_SECONDS", default=15 * 60)
+# Larger files wait for `run_worker`; smaller ones are done in the call itself.
+IMPORT_AT_ONCE_BYTES = env_int("IMPORT_AT_ONCE_BYTES", default=256 * 2**10)
+IMPORT_KEEP_DAYS = env_int("IMPORT_KEEP_DAYS", default=30)  # files and results
+# Calls of one API client in a minute, if its own page says nothing else; 0: no limit.
+CALLS_PER_MINUTE = env_int("CALLS_PER_MINUTE", default=600)
+ACTING_CALLS_PER_MINUTE = env_int("ACTING_CALLS_PER_MINUTE", default=12_000)
+SUBMITS_PER_MINUTE = env_int("SUBMITS_PER_MINUTE", default=60)  # of one person
+# Of one client from one address, so that a stranger locks nobody out.
+TOKEN_CALLS_PER_MINUTE = env_int("TOKEN_CALLS_PER_MINUTE", default=10)
+WRONG_SECRETS = env_int("WRONG_SECRETS", default=5)  # then 15 minutes of 429
+# How many proxies stand in front: the caller's address is what the first of them saw.
+PROXIES = env_int("PROXIES", default=0)
+EVENT_KEEP_DAYS = env_int("EVENT_KEEP_DAYS", default=30)  # with their deliveries
+# Also to http:// and to private networks: for development, never in production.
+WEBHOOK_ALLOW_PRIVATE = env_bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+# Who is told that an endpoint is paused; "": only the log and the console.
+WEBHOOK_NOTICE_EMAIL = env("WEBHOOK_NOTICE_EMAIL", "")
 # Else `process_approvals` alone sends them, and no call waits for the mail server.
 NOTICES_AT_ONCE = env_bool("NOTICES_AT_ONCE", default=not MAIL_TO_CONSOLE)
 # Where the shop shows a request: "https://shop.example/approvals/{id}"; "": no links.
@@ -163,9 +204,14 @@ OAUTH2_PROVIDER = {
         "limits:write": _("Change purchase limits and approval groups"),
         "purchases:read": _("Check purchases and read purchase requests"),
         "purchases:write": _("Submit and withdraw purchase requests"),
+        "imports:write": _("Import files; what they hold needs its own scopes, too"),
         "approvals:decide": _("Approve and decline purchase requests for a contact"),
+        "events:read": _("Read the events of all changes"),
+        "webhooks:write": _("Have events sent to webhook endpoints"),
+        "act": _("Act for people in the shop, with their rights only"),
     },
     "SCOPES_BACKEND_CLASS": "integrations.scopes.AllowedScopes",
+    "OAUTH2_VALIDATOR_CLASS": "integrations.api.oauth.ClientValidator",
     "CLIENT_SECRET_HASHER": "random_secret",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 15 * 60,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
@@ -210,15 +256,26 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "integrations.api.schema.describe_webhooks",
+        "config.api.operations.describe_operations",
+        "config.api.schema.use_any_of",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "AssignmentTypeEnum": "companies.models.ContactAssignment.Type",
         "CompanyStatusEnum": "companies.models.Company.Status",
         "CompanyTypeEnum": ["COMPANY", "SUBSIDIARY"],
         "GroupKindEnum": "groups.models.CustomerGroup.Kind",
         "GroupPropagationEnum": "groups.models.GroupPropagation.Mode",
+        "ImportStateEnum": "companies.models.Import.State",
+        "LinkKindEnum": "companies.models.CompanyLink.Kind",
         "LocationTypeEnum": "companies.models.Location.Type",
         "PurchaseKindEnum": "approvals.models.PurchaseRequest.Kind",
         "RequestStatusEnum": "approvals.models.PurchaseRequest.Status",
+        "EventTypeEnum": "integrations.event_types.TYPE_CHOICES",
+        "WebhookStatusEnum": "integrations.models.WebhookEndpoint.Status",
+        "DeliveryStatusEnum": "integrations.models.WebhookDelivery.Status",
         "RoleEnum": "companies.models.assignment.Role",
     },
 }
@@ -239,6 +296,12 @@ UNFOLD = {
     ],
     "STYLES": [lambda request: static("konzern/admin.css")],
     "SIDEBAR": {"navigation": "config.admin.navigation.sidebar"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
+            {"title": _("Password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "COLORS": {
         "primary": {
             "50": "#eff6ff",

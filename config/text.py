@@ -1,10 +1,13 @@
 """Text from people and files: one stored form, one form to search and compare by."""
 
+import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+# A date as we take it; Python takes "20261124", weeks and any digits, too.
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 # Zero-width joiners are kept: names in Indic scripts and emoji need them.
 KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")
 

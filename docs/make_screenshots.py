@@ -35,6 +35,9 @@ def main(base: str, user: str, password: str) -> None:
 
 
 def take_all(page: Any, base: str) -> None:
+    page.goto(f"{base}/admin/")
+    shoot(page, "home")
+
     companies = f"{base}/admin/companies/company/"
     page.goto(companies)
     name = open_largest(page)
@@ -51,6 +54,13 @@ def take_all(page: Any, base: str) -> None:
         page.goto("about:blank")
         page.goto(f"{base}{child}#{tab}")
         shoot(page, f"company-{tab.replace('_', '-')}")
+
+    page.goto(f"{base}{child}")
+    page.get_by_role("link", name="Draw the hierarchy").click()
+    page.locator("#chart[data-ready]").wait_for()
+    page.get_by_label("Numbers").select_option("People")
+    page.locator(".kz-count").first.wait_for()
+    shoot(page, "chart")
 
     page.goto(f"{base}{child}")
     page.get_by_role("button", name="Move").click()

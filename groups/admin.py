@@ -17,6 +17,7 @@ from config.admin import (
     link,
 )
 
+from .exports import GROUPS, PROPAGATION
 from .membership import members_of, with_members_count
 from .models import CustomerGroup, CustomerGroupQuerySet, GroupMember, GroupPropagation
 
@@ -77,6 +78,7 @@ MEMBERS = Panel(
 
 @admin.register(CustomerGroup)
 class CustomerGroupAdmin(GroupColumns, KonzernAdmin):
+    export_columns = GROUPS
     list_display = ["__str__", "kind", "company", "code", "price_list", "members_count"]
     list_filter = [
         ("kind", ChoicesDropdownFilter),
@@ -126,6 +128,7 @@ class CustomerGroupAdmin(GroupColumns, KonzernAdmin):
 
 @admin.register(GroupPropagation)
 class GroupPropagationAdmin(KonzernAdmin):
+    export_columns = PROPAGATION
     list_display = ["company", "mode"]
     list_filter = [("mode", ChoicesDropdownFilter)]
     list_select_related = ["company"]

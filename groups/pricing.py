@@ -4,21 +4,23 @@ Reads what the rules decide from, in a few queries whatever the size of the hier
 and says in words what came out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Contact
+from config.compiled import compiled
 from integrations.models import ApiClient
 
 from .membership import by_assignment
-from .models import CustomerGroup
+from .models import CustomerGroup, GroupPropagation
 from .models.group import shown_name
 from .rules import Counting, Group, Held, Way, counting_groups, price_lists
-from .services import propagation_of
 
 COLUMNS = ("pk", "kind", "company_id", "name", "code", "price_list")
 
@@ -43,15 +45,17 @@ def pricing_context(
     `client`: as far as this client sees companies, assignments and groups. Whether the
     company may buy plays no part: prices are shown before a hold ends.
     """
-    mode = str(propagation_of(company).mode)
+    mode = _mode_in(company)
     nothing = (contact.pk, company.pk, mode, {})
     if not contact.is_active:
         return PricingContext(*nothing, obstacle="contact_not_active")
-    held = _held(contact, company, client)
+    today = timezone.localdate()
+    rows = _held(contact.pk, company.pk, today, client=client)
+    held = [Held(*row) for row in rows]
     if not held:
         return PricingContext(*nothing, obstacle="not_assigned")
-    above = Company.objects.above_any({company.pk, *[one.company for one in held]})
-    rows = _seen(above.order_by(), client).values_list("pk", "parent_id", "name")
+    below = sorted({company.pk, *[one.company for one in held]})
+    rows = _above(below, client=client)
     parents = {pk: parent for pk, parent, _name in rows}
     path = _path(company.pk, parents)
     counting = counting_groups(
@@ -59,23 +63,60 @@ def pricing_context(
         parents=parents,
         mode=mode,
         held=held,
-        automatic=_automatic(path),
-        by_hand=_by_hand(contact, path, client),
+        automatic=[Group(*row) for row in _automatic(path)],
+        by_hand=[Group(*row) for row in _by_hand(contact.pk, path, client=client)],
     )
     names = {pk: name for pk, _parent, name in rows}
     return PricingContext(contact.pk, company.pk, mode, names, counting)
 
 
-def _seen(rows: Any, client: ApiClient | None) -> Any:
-    return rows if client is None else rows.visible_to(client)
+type Seen = Callable[[Any], Any]  # narrows rows to those that a client sees
 
 
-def _held(contact: Contact, company: Company, client: ApiClient | None) -> list[Held]:
-    """What assignments in the hierarchy of the company give today."""
+def _as_seen(write: Callable[..., QuerySet]) -> Callable[..., list[Any]]:
+    """The rows of a query that takes `Seen` last, as far as the client sees them.
+
+    For who sees everything, with SQL that is kept.
+    """
+    whole = compiled(lambda *arguments: write(*arguments, _everything))
+
+    def ask(*arguments: Any, client: ApiClient | None) -> list[Any]:
+        if client is None or client.sees_all_hierarchies:
+            return whole(*arguments)
+        return list(write(*arguments, lambda rows: rows.visible_to(client)))
+
+    return ask
+
+
+def _everything(rows: Any) -> Any:
+    return rows
+
+
+@compiled
+def _modes(head: int) -> QuerySet:
+    rows = GroupPropagation.objects.filter(company=head)
+    return rows.order_by().values_list("mode")
+
+
+def _mode_in(company: Company) -> str:
+    for (mode,) in _modes(company.head_id):
+        return mode
+    return str(GroupPropagation().mode)  # where nobody has set it
+
+
+@_as_seen
+def _held(contact: int, company: int, day: date, seen: Seen) -> QuerySet:
+    """What assignments in the hierarchy of the company give on that day."""
     hierarchy = Company.objects.in_hierarchy_of(company).order_by()
-    rows = _seen(by_assignment(), client).filter(contact=contact, company__in=hierarchy)
-    found = rows.order_by("pk").values_list("kind", "company_id", "assignment")
-    return [Held(*row) for row in found]
+    rows = seen(by_assignment(day)).filter(contact=contact, company__in=hierarchy)
+    return rows.order_by("pk").values_list("kind", "company_id", "assignment")
+
+
+@_as_seen
+def _above(companies: list[int], seen: Seen) -> QuerySet:
+    """These companies and all above any of them."""
+    rows = seen(Company.objects.above_any(companies).order_by())
+    return rows.values_list("pk", "parent_id", "name")
 
 
 def _path(company: int, parents: Mapping[int, int | None]) -> list[int]:
@@ -85,20 +126,20 @@ def _path(company: int, parents: Mapping[int, int | None]) -> list[int]:
     return path
 
 
-def _automatic(path: Sequence[int]) -> list[Group]:
+@compiled
+def _automatic(path: list[int]) -> QuerySet:
     groups = CustomerGroup.objects.automatic().filter(company__in=path)
-    return [Group(*row) for row in groups.order_by().values_list(*COLUMNS)]
+    return groups.order_by().values_list(*COLUMNS)
 
 
-def _by_hand(
-    contact: Contact, path: Sequence[int], client: ApiClient | None
-) -> list[Group]:
+@_as_seen
+def _by_hand(contact: int, path: list[int], seen: Seen) -> QuerySet:
     """Each membership counts: the contact is active and assigned in the hierarchy."""
     places = Q(company__in=path) | Q(company=None)
-    mine = _seen(CustomerGroup.objects.custom(), client).filter(
+    mine = seen(CustomerGroup.objects.custom()).filter(
         places, memberships__contact=contact
     )
-    return [Group(*row) for row in mine.order_by().values_list(*COLUMNS)]
+    return mine.order_by().values_list(*COLUMNS)
 
 
 OBSTACLES = {

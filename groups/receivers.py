@@ -6,11 +6,13 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from companies.merging import Merging
 from companies.models import Company
 from companies.preview import Standing
-from companies.signals import companies_loaded, standing_asked
+from companies.signals import companies_loaded, companies_merging, standing_asked
 
 from . import services
+from .merging import move_groups
 from .standing import standing_of
 
 
@@ -34,3 +36,8 @@ def say_how_things_stand(
     sender: type[Company], company: int, **kwargs: Any
 ) -> list[Standing]:
     return standing_of(company)
+
+
+@receiver(companies_merging, dispatch_uid="groups.companies_merging")
+def move_groups_along(sender: type[Company], merging: Merging, **kwargs: Any) -> None:
+    move_groups(merging)

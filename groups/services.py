@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from companies.models import Company, Contact
@@ -20,22 +20,27 @@ from .models import (
     Mode,
 )
 
+# Each new company needs them: to have Django write it costs five times as much.
+MAKE = (
+    f"INSERT INTO {CustomerGroup._meta.db_table} (version, created_at, updated_at, "
+    "company_id, kind, name, code, price_list, search_text) VALUES"
+)
+GROUP = "(1, %s, %s, %s, %s, '', '', '', '')"
 
-@transaction.atomic
+
 def create_automatic_groups(company_ids: Collection[int]) -> None:
     """Give each company its four automatic groups; keep those that it has.
 
     They are part of the company's creation: told by its event and its history entry,
     they have none of their own until somebody changes them.
     """
-    CustomerGroup.objects.bulk_create(
-        [
-            CustomerGroup(company_id=company_id, kind=kind)
-            for company_id in company_ids
-            for kind in AUTOMATIC
-        ],
-        ignore_conflicts=True,
-    )
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    places = [(company, kind) for company in company_ids for kind in AUTOMATIC]
+    values = [value for company, kind in places for value in (now, now, company, kind)]
+    if places:
+        rows = ", ".join([GROUP] * len(places))
+        with connection.cursor() as cursor:
+            cursor.execute(f"{MAKE} {rows} ON CONFLICT DO NOTHING", values)
 
 
 @transaction.atomic

@@ -4,68 +4,46 @@ Everything that other systems or people change inherits `Recorded`: no lost upda
 change without its event, whatever path it comes by.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from django.db import models, router, transaction
-from django.utils.translation import gettext_lazy as _
+from django.db import models, router
+from django.utils import timezone
 
-from config.actors import Actor
+from config.bulk import update_rows
+from config.clean import constrained_fields
+from config.db import part_of_transaction
 from config.errors import StaleVersion
 
+from .models.versions import Versioned
 from .services import record_event
 
 
-class Versioned(models.Model):
-    """Grows `version` by one with each change; a change of an old version is refused.
+def save_versions(rows: Sequence[Any], columns: Sequence[str]) -> None:
+    """What `save_version()` does, for many rows of one model at once.
 
-    The version is compared in the WHERE of the UPDATE itself, so that of two people
-    who have read version 4 only one writes version 5; the other gets StaleVersion.
+    `columns` are names of fields, with "_id" for foreign keys. Raises StaleVersion if
+    others have changed one of the rows, with the ids of these as `rows`: then the
+    transaction has to be rolled back.
     """
-
-    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
-
-    class Meta:
-        abstract = True
-
-    def by(self, actor: Actor, reason: str = "") -> Any:
-        """Name who makes the next change (and why), for the history; returns self."""
-        self._history_user = actor
-        self._change_reason = reason
-        return self
-
-    def save_version(self, using: str, update_fields: Iterable[str] | None) -> None:
-        """UPDATE the row, if it still has the version that this object was read with.
-
-        Raises StaleVersion if not; then the object keeps the version it had.
-        """
-        read = self.version
-        if update_fields is not None:
-            update_fields = {*update_fields, "version", "updated_at"}
-        self.version, self._read_version = read + 1, read
-        try:
-            models.Model.save(
-                self, using=using, force_update=True, update_fields=update_fields
-            )
-        except BaseException:
-            self.version = read
-            raise
-        finally:
-            self._read_version = None
-
-    def _do_update(self, base_qs: Any, using: str, pk_val: Any, *args: Any) -> Any:
-        # Django's one place where the UPDATE is made; private, hence a test of ours.
-        read = getattr(self, "_read_version", None)
-        if read is None:
-            return super()._do_update(base_qs, using, pk_val, *args)
-        same = base_qs.filter(version=read)
-        updated = super()._do_update(same, using, pk_val, *args)
-        if not updated:
-            stored = base_qs.filter(pk=pk_val).values_list("version", flat=True)
-            raise StaleVersion(version=stored.first())
-        return updated
+    model, now = type(rows[0]), timezone.now()
+    values = attrgetter(*columns, "pk")
+    written = update_rows(
+        model,
+        ["id", "version"],
+        ["version", "updated_at", *columns],
+        (
+            (row.pk, row.version, row.version + 1, now, *values(row)[:-1])
+            for row in rows
+        ),
+    )
+    if written < len(rows):
+        mine = model._base_manager.filter(updated_at=now).values_list("pk", flat=True)
+        raise StaleVersion(rows=sorted({row.pk for row in rows} - set(mine)))
+    for row in rows:
+        row.version, row.updated_at = row.version + 1, now
 
 
 class Recorded(Versioned):
@@ -80,21 +58,43 @@ class Recorded(Versioned):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if args:
             raise TypeError("save() takes keyword arguments only.")
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            if self._state.adding:
-                self.version = 1
-                super().save(**kwargs)
-                self.record("created")
-            else:
-                self.save_version(using, kwargs.get("update_fields"))
-                self.record("updated")
+        using = kwargs.pop("using", None)
+        using = using or router.db_for_write(type(self), instance=self)
+        with part_of_transaction(using):
+            self.write(using, **kwargs)
+
+    def write(self, using: str, **kwargs: Any) -> None:
+        """The work of `save()`, in its transaction: where subclasses lock and check."""
+        if self._state.adding:
+            self.version = 1
+            super().save(using=using, **kwargs)
+            self.record("created")
+        else:
+            self.save_version(using, kwargs.get("update_fields"))
+            self.record("updated")
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
+        with part_of_transaction(using):
             self.record("deleted")
             return super().delete(*args, **kwargs)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        # What is in hand has been read: no query whether it exists. Whoever deletes it
+        # meanwhile is found out by the foreign key, with such a query as without.
+        in_hand = {
+            field.name
+            for field in self._meta.concrete_fields
+            if field.is_relation and self._state.fields_cache.get(field.name)
+        }
+        super().clean_fields({*(exclude or ()), *in_hand})
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        # Django leaves out each constraint of which a field is excluded, but only after
+        # it has wrapped the values of all fields, for each of them.
+        excluded = set(exclude or ())
+        if any(excluded.isdisjoint(names) for names in _constrained(type(self))):
+            super().validate_constraints(exclude)
 
     @property
     def event_company_id(self) -> int | None:
@@ -107,6 +107,16 @@ class Recorded(Versioned):
             self,
             company_id=self.event_company_id,
         )
+
+
+@cache
+def _constrained(model: type[models.Model]) -> list[set[str]]:
+    """The fields of each constraint."""
+    return [
+        constrained_fields(constraint)
+        for _model, constraints in model().get_constraints()
+        for constraint in constraints
+    ]
 
 
 def event_noun(model: type[models.Model]) -> str:

@@ -4,6 +4,8 @@ import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseOperations
 
+from tests import figures
+
 flush = DatabaseOperations.sql_flush
 
 
@@ -31,6 +33,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="Run the proofs that take minutes, too."
     )
+    parser.addoption(
+        "--renew-examples",
+        action="store_true",
+        help="Write the answers to examples of the API that are new or have changed.",
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # a process of pytest-xdist
+        session.config.workeroutput["figures"] = figures.SHOWN
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    figures.SHOWN.extend(getattr(node, "workeroutput", {}).get("figures", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if figures.SHOWN:
+        terminalreporter.section(f"figures ({connection.vendor})")
+        terminalreporter.write("\n".join([*figures.SHOWN, ""]))
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from companies.models import (
     ContactAssignment,
     Location,
 )
-from integrations.clients import create_api_client
+from integrations.clients import create_api_client, note_use
 from integrations.models import ApiClient
 
 numbers = count(1)
@@ -105,4 +105,5 @@ def make_token(
     )
     set_token_value(stored, token)
     stored.save()
+    note_use(client.pk)  # as the token endpoint does
     return token

@@ -15,3 +15,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True  # nobody has collected static files
+# Tests of limits set them.
+CALLS_PER_MINUTE = ACTING_CALLS_PER_MINUTE = SUBMITS_PER_MINUTE = 0
+TOKEN_CALLS_PER_MINUTE = WRONG_SECRETS = WRONG_PASSWORDS = 0

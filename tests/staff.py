@@ -1,10 +1,14 @@
 """What tests of staff pages share: a logged-in person, and forms as a browser sends."""
 
 from html.parser import HTMLParser
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -20,6 +24,24 @@ def staff(*permissions: str) -> Client:
 
 def superuser() -> Client:
     return logged_in(make_user(is_superuser=True))
+
+
+ROLES = import_module("approvals.migrations.0004_staff_roles")
+
+
+def ship_roles() -> None:
+    """What the migration does; a test that empties all tables takes its rows away."""
+    known = SimpleNamespace(get_app_configs=tuple, get_model=apps.get_model)
+    ROLES.ship_roles(known, SimpleNamespace(connection=connection))
+
+
+def in_role(name: str) -> Client:
+    """A browser in which somebody of that role has logged in."""
+    if not Group.objects.filter(name=name).exists():
+        ship_roles()
+    user = make_user()
+    user.groups.set(Group.objects.filter(name=name))
+    return logged_in(user)
 
 
 def logged_in(user: User) -> Client:
@@ -90,7 +112,7 @@ def fields_of(response: Any) -> dict[str, Any]:
     }
 
 
-def save(client: Client, url: str, **changes: Any) -> Any:
+def save(client: Client, url: str, /, **changes: Any) -> Any:
     """Open the page, change some fields, press Save."""
     values = fields_of(client.get(url)) | changes | {"_save": "Save"}
     return client.post(url, values)

@@ -22,11 +22,13 @@ from companies.models import (
     CompanyLink,
     Contact,
     ContactAssignment,
+    Import,
+    ImportMapping,
     Location,
 )
 from config.actors import SYSTEM
 from groups.models import CustomerGroup, GroupMember, GroupPropagation
-from integrations.models import ApiClient, Event
+from integrations.models import ApiClient, Event, WebhookDelivery, WebhookEndpoint
 from tests.approvals.makers import make_approval_group, make_limit, person, submit
 from tests.factories import (
     make_assignment,
@@ -96,12 +98,41 @@ def make_group_of_approvers() -> ApprovalGroup:
     return make_approval_group(company=company, members=[person(company, "ADMIN")])
 
 
+def make_import() -> Import:
+    user, client = make_user(), make_client()
+    return Import.objects.create(
+        kind="companies", file_name="x.csv", size=9, staff=user, client=client
+    )
+
+
+def make_mapping() -> ImportMapping:
+    name = f"mapping {next(numbers)}"
+    return ImportMapping.objects.create(kind="companies", name=name)
+
+
+def make_webhook_endpoint() -> WebhookEndpoint:
+    url = "https://hooks.example.com/"
+    return WebhookEndpoint.objects.create(client=make_client(), url=url)
+
+
+def make_webhook_delivery() -> WebhookDelivery:
+    company = make_company()
+    return WebhookDelivery.objects.create(
+        endpoint=make_webhook_endpoint(),
+        event=Event.objects.filter(stream=company.pk).first(),
+        stream=company.pk,
+        position=company.pk,
+    )
+
+
 MAKERS: dict[type, Callable] = {
     Company: make_company,
     Contact: lambda: make_assignment().contact,
     ContactAssignment: make_assignment,
     Location: make_location,
     CompanyLink: make_link,
+    Import: make_import,
+    ImportMapping: make_mapping,
     CustomerGroup: make_custom_group,
     GroupPropagation: lambda: GroupPropagation.objects.create(company=make_company()),
     PurchaseLimit: make_purchase_limit,
@@ -112,10 +143,12 @@ MAKERS: dict[type, Callable] = {
     StandIn: make_stand_in,
     ApiClient: lambda: make_client(hierarchies=(make_company(),)),
     Event: make_company,
+    WebhookEndpoint: make_webhook_endpoint,
+    WebhookDelivery: make_webhook_delivery,
     Group: lambda: Group.objects.create(name=f"role {next(numbers)}"),
 }
-# session, user, number of rows, rows
-LIST_QUERIES = 4
+# session, user, second factor, number of rows, rows
+LIST_QUERIES = 5
 MORE = {ApprovalRule: 1}  # the steps of all rules of the page
 
 

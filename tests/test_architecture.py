@@ -9,7 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["config", "integrations", "companies", "groups", "approvals"]  # bottom up
 WIRING = {"settings", "urls", "api_router", "wsgi"}  # import everything
 PRIVATE = {"admin", "api", "management", "receivers", "tree"}  # of one app
-SHARED = {("integrations", "api"), ("companies", "api", "filters")}
+SHARED = {
+    ("integrations", "api"),
+    ("companies", "api", "filters"),
+    ("companies", "api", "acting"),
+}
 # The proofs of a tree are asked for by others, its numbers never.
 SHARED_TREE = {
     ("companies", "tree", "guard", "lock_companies"),

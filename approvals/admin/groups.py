@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from approvals import membership
+from approvals.exports import GROUPS
 from approvals.models import ApprovalGroup
 from companies.models import Company, Contact
 from config.admin import KonzernAdmin, KonzernForm
@@ -36,6 +37,7 @@ class ApprovalGroupForm(KonzernForm):
 
 @admin.register(ApprovalGroup)
 class ApprovalGroupAdmin(KonzernAdmin):
+    export_columns = GROUPS
     form = ApprovalGroupForm
     list_display = ["name", "company", "code", "members_count"]
     list_select_related = ["company"]

@@ -19,6 +19,7 @@ from unfold.widgets import (
 )
 
 from approvals import ledger, situation
+from approvals.exports import LEDGER, LIMITS
 from approvals.models import (
     ApprovalGroup,
     ApprovalRule,
@@ -37,6 +38,7 @@ from config.admin import (
 from config.admin.base import ON_PAGE
 from config.money import plain, readable
 
+from .home import AlertFilter
 from .meters import Meter
 
 
@@ -80,6 +82,7 @@ class LimitForm(KonzernForm):
 
 @admin.register(PurchaseLimit)
 class PurchaseLimitAdmin(KonzernAdmin):
+    export_columns = LIMITS
     form = LimitForm
     list_display = [
         "__str__",
@@ -96,6 +99,7 @@ class PurchaseLimitAdmin(KonzernAdmin):
         ("scope", ChoicesDropdownFilter),
         ("binds", ChoicesDropdownFilter),
         ("on_exceed", ChoicesDropdownFilter),
+        AlertFilter,
         "unlimited",
         "is_active",
     ]
@@ -203,6 +207,7 @@ class CorrectForm(AnswerForm):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
+    export_columns = LEDGER
     list_display = [
         "at",
         "kind",

@@ -18,7 +18,7 @@ from approvals import services
 from approvals.answers import answer
 from approvals.models import PurchaseRequest
 from approvals.rules import Purchase
-from config.admin import AutocompleteField
+from config.admin import AutocompleteField, offer_seen
 from config.money import CURRENCIES, Money, readable
 
 from .words import OUTCOMES
@@ -67,6 +67,7 @@ class QuestionForm(forms.Form):
 def may_they_buy(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Ask by GET: the page can be bookmarked and sent to a colleague."""
     form = QuestionForm(request.GET or None)
+    offer_seen(request, form)
     context |= {"form": form, "media": form.media, "title": _("May they buy?")}
     if form.is_bound and form.is_valid():
         asked = form.cleaned_data

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -17,17 +18,26 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from approvals import services
-from approvals.answers import in_words
-from approvals.models import ApprovalGroup, PurchaseRequest
-from approvals.rules import Purchase, Step
-from companies.models import Company, Contact, ContactAssignment
-from config.admin import AnswerForm, Panel, ReadOnlyAdmin, badge, extend, plain
+from approvals.exports import REQUESTS
+from approvals.models import PurchaseRequest
+from approvals.rules import Step
+from companies.models import Company, Contact
+from config.admin import (
+    AnswerForAllForm,
+    AnswerForm,
+    Panel,
+    ReadOnlyAdmin,
+    ReasonForm,
+    badge,
+    extend,
+    plain,
+)
 from config.admin.base import ON_PAGE
 from config.money import DECIMAL_PLACES, MAX_DIGITS, Money, readable
-from config.money import plain as plain_amount
 
+from .home import AttentionFilter
 from .may_they_buy import may_they_buy
-from .words import OUTCOMES
+from .request_panels import PANELS
 
 SHOWN = 50
 
@@ -37,6 +47,14 @@ class DecideForm(AnswerForm):
         label=gettext_lazy("Comment"),
         max_length=2000,
         required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+
+
+class DeclineAllForm(AnswerForAllForm):
+    comment = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=2000,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
 
@@ -83,85 +101,9 @@ ENDING: dict[str, Callable[..., PurchaseRequest]] = {
 }
 
 
-def items_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    return {"items": purchase.items, "purchase": purchase}
-
-
-def reasons_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    """Why it needs whom, in sentences: as it was frozen when it was submitted."""
-    kept = purchase.snapshot["decision"]
-    people = {
-        approver["contact"] for step in kept["steps"] for approver in step["approvers"]
-    }
-    names = {pk: str(person) for pk, person in Contact.objects.in_bulk(people).items()}
-    frozen = Purchase(amount=purchase.amount, currency=purchase.currency)
-    return {
-        "decision": in_words(kept, frozen, names),
-        "outcome": OUTCOMES[kept["outcome"]],
-        "hash": purchase.snapshot_hash,
-    }
-
-
-def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    """What each step needs and has, and who could decide now."""
-    steps = purchase.steps.with_agreed().filter(round=purchase.round)
-    steps = steps.select_related("company").order_by("position")
-    roles = dict(ContactAssignment.Role.choices)
-    steps = list(steps)
-    groups = ApprovalGroup.objects.in_bulk(
-        {pk for step in steps for pk in step.approval_groups}
-    )
-    for step in steps:
-        names = [str(groups.get(pk, pk)) for pk in step.approval_groups]
-        step.by = ", ".join(names or [str(roles[role]) for role in step.roles])
-    related = ("contact", "right_of", "staff", "step")
-    decisions = purchase.decisions.select_related(*related)
-    return {
-        "steps": steps,
-        "decisions": decisions.order_by("pk"),
-        "now": services.approvers_of(purchase),
-    }
-
-
-def timeline_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
-    """What happened, who did it, and how money moved on limits."""
-
-    def shown(amount: Decimal | None) -> str:
-        return "" if amount is None else plain_amount(amount, purchase.currency)
-
-    entries = list(purchase.history.select_related("on_behalf_of").order_by("pk"))
-    movements = purchase.ledger.select_related("limit__company").order_by("pk")
-    moved = list(movements)
-    for entry in entries + moved:
-        entry.shown_amount = shown(entry.amount)
-    for entry in moved:
-        entry.shown_used = shown(entry.used_before)
-        entry.shown_reserved = shown(entry.reserved_before)
-    return {"entries": entries, "movements": moved, "purchase": purchase}
-
-
-PANELS = (
-    Panel("items", gettext_lazy("Items"), "approvals/items.html", items_of, order=10),
-    Panel("why", gettext_lazy("Why"), "approvals/why.html", reasons_of, order=20),
-    Panel(
-        "steps",
-        gettext_lazy("Steps and decisions"),
-        "approvals/steps.html",
-        steps_of,
-        order=30,
-    ),
-    Panel(
-        "timeline",
-        gettext_lazy("History"),
-        "approvals/timeline.html",
-        timeline_of,
-        order=100,
-    ),
-)
-
-
 @admin.register(PurchaseRequest)
 class PurchaseRequestAdmin(ReadOnlyAdmin):
+    export_columns = REQUESTS
     list_display = [
         "reference",
         "kind",
@@ -174,6 +116,7 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     list_filter = [
         ("status", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
+        AttentionFilter,
         "submitted_at",
     ]
     list_select_related = ["company", "requester"]
@@ -198,7 +141,10 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = ["state", "shown_amount", "shown_ordered", "shown_refunded"]
     panels = PANELS
-    actions = ["approve", "decline", "order", "cancel", "refund"]
+    actions = [
+        *("approve", "decline", "take_over", "order", "cancel", "refund"),
+        "decline_all",
+    ]
     change_form_outer_before_template = "approvals/request_top.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -277,6 +223,8 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
             case "refund":
                 return obj.status == PurchaseRequest.Status.ORDERED
         step = self._open_step(obj)
+        if action == "take_over":
+            return step is not None and not step.staff
         return step is not None and step.staff
 
     @admin.action(
@@ -293,6 +241,80 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     def decline(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         return self._decide(
             request, queryset.get(), "decline", _("Decline"), services.decline_request
+        )
+
+    @admin.action(
+        description=gettext_lazy("Decline, with one reason"), permissions=["decide"]
+    )
+    def decline_all(
+        self, request: HttpRequest, queryset: QuerySet
+    ) -> HttpResponse | None:
+        """Each on its own: what is refused is said, and hinders no other."""
+        rows = list(queryset.order_by("pk"))
+        if not rows:
+            return None  # gone meanwhile, or never to be seen
+        form = self.answer_for_all(request, rows, DeclineAllForm)
+        if not form.is_bound or not form.is_valid():
+            return self.ask_for_all(
+                request,
+                rows,
+                form,
+                action="decline_all",
+                title=_("Decline these requests"),
+                button=_("Decline"),
+                danger=True,
+            )
+        seen = form.cleaned_data["seen_versions"]
+        for purchase in rows:
+            self.attempt(
+                request,
+                purchase,
+                partial(
+                    services.decline_request,
+                    purchase,
+                    actor=self.actor(request),
+                    expected_version=seen.get(purchase.pk, 0),
+                    comment=form.cleaned_data["comment"],
+                ),
+                done=_("%(request)s: declined.") % {"request": purchase},
+            )
+        return None  # back to the list
+
+    def has_take_over_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("approvals.take_over_purchaserequest")
+
+    @admin.action(
+        description=gettext_lazy("Take over"),
+        permissions=["take_over"],
+        location=ON_PAGE,
+    )
+    def take_over(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        purchase = queryset.get()
+        form = self.answer(request, purchase, ReasonForm)
+        if form.is_bound and form.is_valid():
+            self.attempt(
+                request,
+                purchase,
+                lambda: services.take_over_request(
+                    purchase,
+                    actor=self.actor(request),
+                    expected_version=form.cleaned_data["seen_version"],
+                    reason=form.cleaned_data["reason"],
+                ),
+                done=_("%(request)s: staff can decide now.") % {"request": purchase},
+            )
+            return HttpResponseRedirect(self.url_of("change", purchase.pk))
+        return self.ask(
+            request,
+            purchase,
+            form,
+            action="take_over",
+            title=_("Take over: %(request)s") % {"request": purchase},
+            button=_("Take over"),
+            sentences=[
+                _("The seller's staff can decide, beside the customer's approvers."),
+                _("Who took it over and why stands in its history."),
+            ],
         )
 
     # --- what becomes of it

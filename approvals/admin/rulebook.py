@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from approvals import rulebook, stand_ins
+from approvals.exports import RULES, STAND_INS
 from approvals.models import (
     ApprovalPolicy,
     ApprovalRule,
@@ -55,6 +56,7 @@ class StepInline(KonzernTabularInline):
 
 @admin.register(ApprovalRule)
 class ApprovalRuleAdmin(KonzernAdmin):
+    export_columns = RULES
     form = RuleForm
     list_display = [
         "name",
@@ -184,6 +186,7 @@ def _steps_of(formsets: Any) -> list[dict[str, Any]]:
 
 @admin.register(StandIn)
 class StandInAdmin(KonzernAdmin):
+    export_columns = STAND_INS
     list_display = [
         "contact",
         "stand_in",

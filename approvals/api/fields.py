@@ -41,7 +41,7 @@ class NearMomentField(serializers.Field):
         return moment
 
 
-@extend_schema_field({"type": ["string", "null"], "example": "1250.00"})
+@extend_schema_field({"type": "string", "example": "1250.00"})
 class AmountTextField(serializers.Field):
     """An amount as a string; its currency is a field beside it."""
 

@@ -97,14 +97,23 @@ class StandInFilterSet(OfCompanyFilterSet):
         return rows.exclude(pk__in=in_force)
 
 
-class PurchaseRequestFilterSet(OfCompanyFilterSet):
-    requester = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+class OwnRequestFilterSet(StrictFilterSet):
+    """What a person can ask for among the requests that they see."""
+
     status = django_filters.ChoiceFilter(choices=PurchaseRequest.Status)
     kind = django_filters.ChoiceFilter(choices=PurchaseRequest.Kind)
     reference = TextFilter()
+    order_number = TextFilter()
     created_after = MomentFilter(field_name="created_at", lookup_expr="gt")
     created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = PurchaseRequest
         fields: list[str] = []
+
+
+class PurchaseRequestFilterSet(OfCompanyFilterSet, OwnRequestFilterSet):
+    requester = VisibleModelChoiceFilter(visible=Contact.objects.visible_to)
+
+    class Meta(OwnRequestFilterSet.Meta):
+        pass

@@ -19,6 +19,7 @@ from approvals.models import (
 from approvals.rules import Purchase
 from companies.models import Company, Contact
 from config.api.rows import Batch, Shape, made, money, related
+from config.compiled import compiled
 from config.money import plain
 
 
@@ -35,9 +36,14 @@ def _money_or_none(amount: Decimal | None, currency: str) -> dict[str, str] | No
 def _parts(shape: Shape, rows: Callable[[], QuerySet], of: str) -> Batch:
     """Parts of an object, such as the steps of a request, in lists by the object."""
 
+    @compiled
+    def parts_of(wholes: list[int]) -> QuerySet:
+        plan = shape.plan(also=(f"{of}_id",))
+        return plan.select(rows().filter(**{f"{of}__in": wholes}))
+
     def load(wholes: Sequence[int], client: Any) -> Mapping[int, list[dict[str, Any]]]:
         plan, found = shape.plan(also=(f"{of}_id",)), defaultdict(list)
-        fetched = plan.fetch(rows().filter(**{f"{of}__in": wholes}))
+        fetched = parts_of(list(wholes))
         for row, part in zip(fetched, plan.build(fetched, client), strict=True):
             found[plan.beside(row)[0]].append(part)
         return found
@@ -152,10 +158,17 @@ BRIEF_REQUEST = Shape(
     submitted_at="submitted_at",
     decided_at="decided_at",
     escalated_at="escalated_at",
+    taken_over_at="taken_over_at",
     version="version",
     created_at="created_at",
     updated_at="updated_at",
 )
+
+
+@compiled
+def _snapshots(requests: list[int]) -> QuerySet:
+    rows = PurchaseRequest.objects.filter(pk__in=requests).order_by()
+    return rows.values_list("pk", "snapshot", "amount", "currency")
 
 
 def _decisions_in_words(
@@ -164,9 +177,7 @@ def _decisions_in_words(
     """The decisions of the submits, as they are kept, with today's names and words."""
     kept = {
         pk: (snapshot["decision"], Purchase(amount=amount, currency=currency))
-        for pk, snapshot, amount, currency in PurchaseRequest.objects.filter(
-            pk__in=requests
-        ).values_list("pk", "snapshot", "amount", "currency")
+        for pk, snapshot, amount, currency in _snapshots(list(requests))
     }
     people = Contact.objects.filter(
         pk__in={

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
@@ -20,7 +20,7 @@ from approvals.models import (
     PurchaseLimit,
     PurchaseRequest,
 )
-from companies.imports import import_companies
+from companies.imports import import_files
 from companies.models import Company, Contact, ContactAssignment
 from config.actors import SYSTEM, Actor
 from config.money import Money
@@ -34,8 +34,21 @@ SUBSIDIARY = "NIC-3793536"  # its largest: 221 companies below
 OTHER = "NIC-1068191"  # Huntington Bancshares, where nobody can approve
 STAFF = "demo"
 PASSWORD = "konzern-demo"  # noqa: S105  (of a demo that refuses to run in production)
-CLIENT = "demo shop"
-SCOPES = " ".join(settings.OAUTH2_PROVIDER["SCOPES"])
+COLLEAGUES = {  # with that password, too
+    "viewer": "Viewer",
+    "manager": "Key account manager",
+    "controller": "Credit controller",
+    "administrator": "Administrator",
+}
+ERP = "demo ERP"  # with rights of its own
+SHOP = "demo shop"  # acts for people, with theirs
+ACT = "act"
+SCOPES = {
+    ERP: " ".join(
+        scope for scope in settings.OAUTH2_PROVIDER["SCOPES"] if scope != ACT
+    ),
+    SHOP: ACT,
+}
 CURRENCY = "USD"
 
 Role = ContactAssignment.Role
@@ -44,10 +57,12 @@ Period = PurchaseLimit.Period
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What lets a person and a machine in."""
+    """What lets a person, an ERP and a shop in."""
 
     client_id: str
     client_secret: str
+    shop_id: str
+    shop_secret: str
     username: str = STAFF
     password: str = PASSWORD
 
@@ -84,32 +99,43 @@ def is_told() -> bool:
 
 def load_companies() -> None:
     if not is_told():
-        import_companies(
-            [DATA / "starter_companies.csv", DATA / "american_express.csv"],
-            locations=[DATA / "starter_locations.csv"],
-            actor=SYSTEM,
-        )
+        companies = ("starter_companies.csv", "american_express.csv")
+        with transaction.atomic():
+            import_files("companies", *[DATA / c for c in companies], actor=SYSTEM)
+            locations = DATA / "starter_locations.csv"
+            import_files("locations", locations, actor=SYSTEM)
 
 
 @transaction.atomic
 def let_in() -> Credentials:
-    """A staff user and an API client; the secret is the same in every run.
+    """A superuser, a staff user for each role, and two API clients."""
+    if not User.objects.filter(username=STAFF).exists():
+        User.objects.create_superuser(STAFF, "demo@example.com", PASSWORD)
+    for name, role in COLLEAGUES.items():
+        if not User.objects.filter(username=name).exists():
+            user = User.objects.create_user(
+                name, f"{name}@example.com", PASSWORD, is_staff=True
+            )
+            user.groups.set(Group.objects.filter(name=role))
+    return Credentials(*_client(ERP), *_client(SHOP))
+
+
+def _client(name: str) -> tuple[str, str]:
+    """The client's id and its secret, which is the same in every run.
 
     It is made of this installation's secret key, so that nothing has to keep it.
     """
-    if not User.objects.filter(username=STAFF).exists():
-        User.objects.create_superuser(STAFF, "demo@example.com", PASSWORD)
-    digest = salted_hmac("konzern demo", CLIENT, algorithm="sha256").digest()
+    digest = salted_hmac("konzern demo", name, algorithm="sha256").digest()
     secret = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    client = ApiClient.objects.filter(name=CLIENT).first()
+    client = ApiClient.objects.filter(name=name).first()
     if client is None:
         client, _unused = create_api_client(
-            CLIENT, scopes=SCOPES, sees_all_hierarchies=True
+            name, scopes=SCOPES[name], sees_all_hierarchies=True
         )
-        client.client_id = hashlib.sha256(CLIENT.encode()).hexdigest()[:20]
+        client.client_id = hashlib.sha256(name.encode()).hexdigest()[:20]
         client.client_secret = secret
         client.save()
-    return Credentials(client.client_id, secret)
+    return client.client_id, secret
 
 
 @transaction.atomic

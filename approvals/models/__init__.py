@@ -7,7 +7,6 @@ from .ledger import (
     LedgerEntry,
     LedgerEntryQuerySet,
     LimitCounter,
-    signed,
 )
 from .limits import PurchaseLimit, PurchaseLimitQuerySet
 from .notices import Notice, NoticeQuerySet
@@ -45,5 +44,4 @@ __all__ = [
     "RequestHistory",
     "StandIn",
     "StandInQuerySet",
-    "signed",
 ]

@@ -12,17 +12,17 @@ from django.utils.translation import gettext_lazy as _
 from companies.models import Company, Contact
 from config.fields import CleanCharField
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 
 class ApprovalGroupQuerySet(models.QuerySet["ApprovalGroup"]):
     """Questions about approval groups."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
 
 class ApprovalGroup(Recorded):

@@ -4,11 +4,12 @@ from decimal import Decimal
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company
 from config.fields import AmountField, CurrencyField
+from integrations.sight import Viewer
 
 from .limits import PurchaseLimit
 from .requests import PurchaseRequest
@@ -58,6 +59,16 @@ class LimitCounter(models.Model):
 
 
 class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Of companies that the viewer sees, on limits that it sees.
+
+        A company that was moved keeps its entries on limits of where it was.
+        """
+        if viewer.sees_all_hierarchies:
+            return self
+        companies = Company.objects.visible_to(viewer).order_by()
+        return self.filter(company__in=companies, limit__company__in=companies)
+
     """Questions about the ledger."""
 
     def holding(self) -> Self:
@@ -171,16 +182,3 @@ class LedgerEntry(models.Model):
 # reserved, CONFIRM moves what was ordered and RELEASE gives back the rest.
 RESERVED = {"RESERVE": 1, "CONFIRM": -1, "RELEASE": -1, "REFUND": 0, "CORRECT": 0}
 USED = {"RESERVE": 0, "CONFIRM": 1, "RELEASE": 0, "REFUND": -1, "CORRECT": 1}
-
-
-def signed(effects: dict[str, int]) -> models.Case:
-    """An entry's amount as it changes a counter, for a Sum: `signed(RESERVED)`."""
-    return models.Case(
-        *[
-            models.When(kind=kind, then=F("amount") * models.Value(effect))
-            for kind, effect in effects.items()
-            if effect
-        ],
-        default=models.Value(Decimal(0)),
-        output_field=AmountField(),
-    )

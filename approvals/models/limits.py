@@ -1,21 +1,23 @@
 """How much may be bought, where and by whom."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from approvals.locks import in_locked_hierarchy, lock_hierarchy_of
-from approvals.periods import ZONES
+from approvals.periods import ZONES, period_at
 from companies.models import Company, Contact, ContactAssignment
 from config import money
 from config.fields import AmountField, CleanCharField, CurrencyField
 from config.history import track_history
 from config.text import clean_text
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 Role = ContactAssignment.Role
 
@@ -23,10 +25,10 @@ Role = ContactAssignment.Role
 class PurchaseLimitQuerySet(models.QuerySet["PurchaseLimit"]):
     """Questions about limits."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def binding(self, company: Company | int) -> Self:
         """Active limits under which purchases of the company fall, whoever buys.
@@ -40,6 +42,20 @@ class PurchaseLimitQuerySet(models.QuerySet["PurchaseLimit"]):
             Q(company=pk) | Q(company__in=path, scope=PurchaseLimit.Scope.HIERARCHY),
             is_active=True,
         ).head_first()
+
+    def alerted(self, at: datetime | None = None) -> Self:
+        """Active limits of which an alert was given in the period that runs."""
+        now = at or timezone.now()
+        runs = Q(pk__in=[])
+        for zone in self.order_by().values_list("time_zone", flat=True).distinct():
+            for period in PurchaseLimit.Period:
+                if span := period_at(period, now, zone):
+                    runs |= Q(time_zone=zone, period=period) & Q(
+                        counters__period=period,
+                        counters__period_start=span.first,
+                        counters__alerted__gt=0,
+                    )
+        return self.filter(runs, is_active=True)
 
     def head_first(self) -> Self:
         places = Company.objects.with_place().order_by()
@@ -222,16 +238,19 @@ class PurchaseLimit(Recorded):
 
     def clean(self) -> None:
         super().clean()
+        stored = self._stored()
         checks = {
             "roles": self._wrong_roles(),
             "amount": self._wrong_amount(),
             "time_zone": self._wrong_zone(),
             "alert_percents": self._wrong_percents(),
-            **self._moved(),
+            **self._moved(stored),
         }
         errors = {name: error for name, error in checks.items() if error}
-        named = self.contact_id and self.company_id and not errors
-        if named and not works_in_hierarchy(self.contact_id, self.company_id):
+        # Who has left since stays named: the limit can still be changed or ended.
+        named = self.contact_id and self.contact_id != stored.get("contact_id")
+        checked = named and self.company_id and not errors
+        if checked and not works_in_hierarchy(self.contact_id, self.company_id):
             errors["contact"] = ValidationError(
                 _("The person is not assigned in this hierarchy."),
                 code="not_in_hierarchy",
@@ -301,15 +320,20 @@ class PurchaseLimit(Recorded):
             )
         return None
 
-    def _moved(self) -> dict[str, ValidationError]:
+    def _stored(self) -> dict[str, Any]:
+        """As it was before the change; empty for a new one."""
+        if not self.pk or not self.company_id:
+            return {}
+        rows = type(self).objects.filter(pk=self.pk)
+        return rows.values("company_id", "currency", "contact_id").first() or {}
+
+    def _moved(self, stored: dict[str, Any]) -> dict[str, ValidationError]:
         """What stays as it was made: the ledger is in this company's currency."""
-        stored = type(self).objects.filter(pk=self.pk).values("company_id", "currency")
-        found = stored.first() if self.pk and self.company_id else None
-        if found is None:
+        if not stored:
             return {}
         fixed = {
-            "company": (found["company_id"], self.company_id),
-            "currency": (found["currency"], self.currency),
+            "company": (stored["company_id"], self.company_id),
+            "currency": (stored["currency"], self.currency),
         }
         text = _("A limit stays with its company and its currency.")
         return {

@@ -14,17 +14,19 @@ from django.utils.translation import gettext_lazy as _
 from companies.models import Company, Contact, Location
 from config.fields import AmountField, CleanCharField, CurrencyField
 from config.money import Money, readable
-from integrations.models import ApiClient
 from integrations.recording import Versioned
+from integrations.sight import Viewer
+
+EXPIRES_SOON_DAYS = 3
 
 
 class PurchaseRequestQuerySet(models.QuerySet["PurchaseRequest"]):
     """Questions about purchase requests."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def open(self) -> Self:
         """Requests that hold their reference: waiting, or approved and not ordered."""
@@ -36,6 +38,12 @@ class PurchaseRequestQuerySet(models.QuerySet["PurchaseRequest"]):
     def overdue(self, at: datetime | None = None) -> Self:
         """Open requests whose time has passed."""
         return self.open().filter(expires_at__lte=at or timezone.now())
+
+    def expiring(self, at: datetime | None = None) -> Self:
+        """Open requests that will end within the next days, if nobody does anything."""
+        now = at or timezone.now()
+        soon = now + timedelta(days=EXPIRES_SOON_DAYS)
+        return self.open().filter(expires_at__gt=now, expires_at__lte=soon)
 
     def to_remind(self, at: datetime | None = None) -> Self:
         """Pending ones that nobody has moved for days, and nobody was reminded of."""
@@ -142,6 +150,7 @@ class PurchaseRequest(Versioned):
     refunded_amount = AmountField(_("refunded"), default=Decimal(0), editable=False)
     reminded_at = models.DateTimeField(_("reminded"), null=True, editable=False)
     escalated_at = models.DateTimeField(_("escalated"), null=True, editable=False)
+    taken_over_at = models.DateTimeField(_("taken over"), null=True, editable=False)
 
     objects = PurchaseRequestQuerySet.as_manager()
 
@@ -158,6 +167,7 @@ class PurchaseRequest(Versioned):
                 fields=["submitted_at", "id"], name="approvals_request_submitted"
             ),
             models.Index(fields=["reference"], name="approvals_request_reference"),
+            models.Index(fields=["order_number"], name="approvals_request_order"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -190,6 +200,7 @@ class PurchaseRequest(Versioned):
         permissions = [
             ("decide_purchaserequest", _("Can decide on purchase requests")),
             ("order_purchaserequest", _("Can order, cancel and refund purchases")),
+            ("take_over_purchaserequest", _("Can take purchase requests over")),
         ]
 
     def __str__(self) -> str:
@@ -397,6 +408,7 @@ class RequestHistory(models.Model):
         WITHDRAWN = "WITHDRAWN", _("Withdrawn")
         CHANGED = "CHANGED", _("Changed by the requester")
         ESCALATED = "ESCALATED", _("Escalated to the next company above")
+        TAKEN = "TAKEN", _("Taken over by the seller's staff")
         EXPIRED = "EXPIRED", _("Expired")
         ORDERED = "ORDERED", _("Ordered")
         CANCELLED = "CANCELLED", _("Cancelled")

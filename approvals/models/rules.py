@@ -11,8 +11,8 @@ from companies.models import Company, ContactAssignment
 from config import money
 from config.fields import AmountField, CleanCharField, CurrencyField
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .groups import ApprovalGroup
 from .limits import are_roles, in_order
@@ -25,10 +25,10 @@ Kind = PurchaseRequest.Kind
 class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):
     """Questions about rules."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def reaching(self, company: Company | int) -> Self:
         """Active rules that purchases of the company have to satisfy if they match.
@@ -136,6 +136,13 @@ class ApprovalRule(Recorded):
             raise ValidationError(errors)
 
 
+class ApprovalRuleStepQuerySet(models.QuerySet["ApprovalRuleStep"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
+            return self
+        return self.filter(rule__in=ApprovalRule.objects.visible_to(viewer).order_by())
+
+
 class ApprovalRuleStep(models.Model):
     """One step of a rule: so many people of an approval group, or of a role.
 
@@ -167,6 +174,7 @@ class ApprovalRuleStep(models.Model):
     role = models.CharField(_("role"), max_length=5, choices=ByRole, blank=True)
 
     history = track_history()
+    objects = ApprovalRuleStepQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("step of a rule")

@@ -13,8 +13,8 @@ from companies.models import Company, Contact
 from config import money
 from config.fields import AmountField, CurrencyField
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .limits import works_in_hierarchy
 
@@ -22,10 +22,10 @@ from .limits import works_in_hierarchy
 class StandInQuerySet(models.QuerySet["StandIn"]):
     """Questions about stand-ins."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def in_force(self, on: date | None = None) -> Self:
         """Within their dates on that day (default: today); the last day counts."""
@@ -116,7 +116,8 @@ class StandIn(Recorded):
                 money.check_minor_units(self.amount, self.currency)
             except ValidationError as error:
                 errors["amount"] = error
-        for name in ("contact", "stand_in"):
+        # Who has left since stays named: dates and amount can still be changed.
+        for name in ("contact", "stand_in") if self._state.adding else ():
             person = getattr(self, f"{name}_id")
             assigned = person is None or self.company_id is None
             if not assigned and not works_in_hierarchy(person, self.company_id):
@@ -143,6 +144,13 @@ class StandIn(Recorded):
         }
 
 
+class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
+            return self
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
+
+
 class ApprovalPolicy(Recorded):
     """What the seller's staff have settled for the purchases of one company."""
 
@@ -162,6 +170,7 @@ class ApprovalPolicy(Recorded):
     )
 
     history = track_history()
+    objects = ApprovalPolicyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("approval policy")

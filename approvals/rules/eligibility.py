@@ -15,12 +15,14 @@ def with_approvers(
     without: Collection[int],
     missing: int | None = None,
     escalated: bool = False,
+    taken_over: bool = False,
 ) -> Step:
     """The step with the people who could decide now; `without`: who must not.
 
     Neither they nor anybody by their right. Where too few are left, the nearest company
     above with somebody eligible steps in; at the top, the seller's staff. `missing`:
     how many have to agree yet. `escalated`: one company more is asked than needed.
+    `taken_over`: the seller's staff decide beside those who are left.
     """
     needed = step.quorum if missing is None else missing
     found: dict[int, Approver] = {}  # by whose right it is
@@ -33,7 +35,7 @@ def with_approvers(
         }
         found |= dict(reversed(new.items()))
         if (enough and new) or (len(found) >= needed and not escalated):
-            staff = False
+            staff = taken_over
             break
     else:
         staff = True

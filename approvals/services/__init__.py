@@ -13,6 +13,7 @@ from .ending import (
     withdraw_request,
 )
 from .reminding import escalate_request, remind_of_request
+from .taking_over import take_over_request
 
 __all__ = [
     "approve_request",
@@ -28,5 +29,6 @@ __all__ = [
     "refund_request",
     "remind_of_request",
     "submit_request",
+    "take_over_request",
     "withdraw_request",
 ]

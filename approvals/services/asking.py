@@ -265,7 +265,7 @@ def _freeze(request: PurchaseRequest, path: Path, answer: Answer) -> None:
     request.status = Status.APPROVED if allowed else Status.PENDING
     request.decided_at = now if allowed else None
     request.expires_at = expiry_of(request.status, now)
-    request.reminded_at = request.escalated_at = None
+    request.reminded_at = request.escalated_at = request.taken_over_at = None
     request.snapshot = make_snapshot(request, path, answer)
     request.snapshot_hash = hash_of(request.snapshot)
 
@@ -290,7 +290,7 @@ def _store_revision(stored: PurchaseRequest, changed: PurchaseRequest) -> None:
     names = (
         "amount items note billing_location_id shipping_location_id revision round "
         "snapshot snapshot_hash status decided_at expires_at reminded_at escalated_at "
-        "updated_at"
+        "taken_over_at updated_at"
     )
     values = {name: getattr(changed, name) for name in names.split()}
     if not as_read(stored).update(version=F("version") + 1, **values):

@@ -11,6 +11,7 @@ from approvals.errors import (
     AlreadyDecided,
     CompanyNotActive,
     NotEligible,
+    Overtaken,
     SelfApproval,
 )
 from approvals.locks import in_locked_hierarchy
@@ -109,7 +110,7 @@ def _begun_anew(
 ) -> dict[str, Any]:
     """The next step's people are reminded in their own time."""
     if change == Change.AGREED and _open_approval_step(request) != step:
-        return {"reminded_at": None, "escalated_at": None}
+        return {"reminded_at": None, "escalated_at": None, "taken_over_at": None}
     return {}
 
 
@@ -120,13 +121,16 @@ def _right_to_decide(
     if actor.contact_id is not None:
         if actor.contact_id == request.requester_id:
             _refuse_self_approval(request, path)
-        person = lock_decider(actor.contact_id, path)
+        people = lock_decider(actor.contact_id, path)
+        person = people[actor.contact_id]
         if not person.is_active:
             raise NotEligible(contact=actor.contact_id)
         _refuse_second_time(request, {person.pk}, person.email)
         step = open_step(request, path)
         for approver in step.now.approvers:
             if approver.person.id == actor.contact_id:
+                if approver.right_of not in people:  # named since we looked
+                    raise Overtaken
                 return step.stored, approver
     elif actor.staff_id is not None:
         _check_staff(request, path, actor.staff_id)

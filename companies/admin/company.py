@@ -1,14 +1,16 @@
 """One company: what it is, where it stands, who works there, what happened to it."""
 
 from contextlib import AbstractContextManager
+from tempfile import TemporaryFile
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import (
+    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -23,24 +25,42 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.templatetags.unfold_list import results
 
 from companies import services
+from companies.duplicates import duplicates_of
+from companies.exports import COMPANIES, HIERARCHY_FILES, rights_to_export
+from companies.large import note_on_size
 from companies.models import Company, ContactAssignment, Location
 from companies.models.company import BADNESS, CompanyQuerySet
-from companies.preview import Preview
+from companies.quality import ANY, findings_of, having, quality_of
 from config.admin import (
     AnswerForm,
     AutocompleteField,
     KonzernAdmin,
+    OutsidePortfolio,
     Panel,
     ReasonForm,
     as_validation_error,
+    keep_in_sight,
+    seen,
+    sees_all,
 )
 from config.admin.base import ON_PAGE
 from config.errors import DomainError
 
+from .chart import ChartPages
+from .duplicates import DuplicatePages
+from .merging import MergePages, differences, seen_merge_of
+from .past import PastPage
 from .people import AssignmentInline, watching_people
 from .places import LinkInline, LocationInline
-from .tree import EffectiveStatusFilter, PlaceFilter, TreeColumns, TreeList
+from .tree import (
+    EffectiveStatusFilter,
+    PlaceFilter,
+    QualityFilter,
+    TreeColumns,
+    TreeList,
+)
 
+MOST_LOOKED_AT = 5_000  # companies, for what is missing in them
 AT_ONCE = 100  # subsidiaries of one company that are shown together
 Status = Company.Status
 
@@ -73,8 +93,20 @@ def subsidiaries_of(request: HttpRequest, company: Company) -> dict[str, Any]:
     }
 
 
+def quality_below(request: HttpRequest, company: Company) -> dict[str, Any]:
+    """What is missing in the company and below it, unless that would take too long."""
+    below = Company.objects.under(company)
+    if below.order_by().count() > MOST_LOOKED_AT:
+        return {"most": MOST_LOOKED_AT}
+    lacking = having(below, ANY).head_first()[:AT_ONCE]
+    return {"quality": quality_of(below), "lacking": findings_of(lacking)}
+
+
 @admin.register(Company)
-class CompanyAdmin(TreeColumns, KonzernAdmin):
+class CompanyAdmin(
+    ChartPages, DuplicatePages, PastPage, MergePages, TreeColumns, KonzernAdmin
+):
+    export_columns = COMPANIES
     list_display = [
         "place",
         "code",
@@ -89,6 +121,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         EffectiveStatusFilter,
         ("country", ChoicesDropdownFilter),
         PlaceFilter,
+        QualityFilter,
     ]
     list_per_page = AT_ONCE
     search_fields = ["search_text"]
@@ -128,12 +161,19 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             subsidiaries_of,
             order=70,
         ),
+        Panel(
+            "quality",
+            gettext_lazy("Data quality"),
+            "companies/quality.html",
+            quality_below,
+            order=75,
+        ),
     )
-    actions = ["move", "activate", "hold", "close"]
+    actions = ["move", "activate", "hold", "close", "merge", "unmerge"]
     change_form_outer_before_template = "companies/company_top.html"
 
     class Media:
-        js = ["konzern/tree.js"]
+        js = ["konzern/tree.js", "konzern/duplicates.js"]
 
     # --- the tree
 
@@ -146,13 +186,18 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             self.admin_site.admin_view(self.subsidiaries_view),
             name="companies_company_subsidiaries",
         )
-        return [opened, *super().get_urls()]
+        whole = path(
+            "<int:company>/export/<str:kind>/",
+            self.admin_site.admin_view(self.export_hierarchy_view),
+            name="companies_company_export_hierarchy",
+        )
+        return [opened, whole, *super().get_urls()]
 
     def subsidiaries_view(self, request: HttpRequest, opened: int) -> HttpResponse:
         """The rows of one branch that was opened, a hundred at a time."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not Company.objects.filter(pk=opened).exists():
+        if not self.get_queryset(request).filter(pk=opened).exists():
             raise Http404
         try:
             rows = self.get_changelist_instance(request)
@@ -169,6 +214,31 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             "columns": len(rows.list_display),
         }
         return TemplateResponse(request, "companies/rows.html", context)
+
+    # --- exports
+
+    def export_rows(self, request: HttpRequest) -> CompanyQuerySet:
+        """All companies: only the list itself begins with the head companies."""
+        shown = self.get_changelist_instance(request)
+        return super(TreeList, shown).get_queryset(request)
+
+    def may_export_all(self, request: HttpRequest) -> bool:
+        seen = all(request.user.has_perm(right) for right in rights_to_export())
+        return seen and self.has_export_permission(request)
+
+    def export_hierarchy_view(
+        self, request: HttpRequest, company: int, kind: str
+    ) -> HttpResponse:
+        """The company and all below it, with all that belongs to them, in one file."""
+        found = self.get_queryset(request).filter(pk=company).first()
+        if found is None or kind not in HIERARCHY_FILES:
+            raise Http404
+        if not self.may_export_all(request):
+            raise PermissionDenied
+        file = TemporaryFile()  # noqa: SIM115  (FileResponse closes it)
+        HIERARCHY_FILES[kind](found, file, lambda rows: seen(request, rows))
+        file.seek(0)
+        return FileResponse(file, as_attachment=True, filename=f"{found.code}.{kind}")
 
     def get_search_results(
         self, request: HttpRequest, queryset: CompanyQuerySet, search_term: str
@@ -191,15 +261,18 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         worst = max(way, key=lambda company: BADNESS[company.status])
         people = ContactAssignment.objects.reaching(obj).exclude(company=obj)
         places = Location.objects.usable_by(obj).exclude(company=obj)
-        links = obj.links_from_others.select_related("company")
+        links = seen(request, obj.links_from_others.select_related("company"))
+        visible = seen(request, Company.objects.all())
         return {
             "way": way,
+            "may_export": self.may_export_all(request),
             "effective": Status(worst.status),
             "because": worst if worst.status != obj.status else None,
-            "duplicates": services.possible_duplicates(obj),
+            "duplicates": duplicates_of(obj, among=visible),
             "inherited_people": people.select_related("contact", "company")[:AT_ONCE],
             "shared_places": places.select_related("company")[:AT_ONCE],
             "links_from_others": links[:AT_ONCE],
+            "merge": seen_merge_of(request, obj),
         }
 
     def watching(
@@ -219,7 +292,10 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             if name != "seen_version"
         }
         created = services.create_company(actor=self.actor(request), **fields)
+        keep_in_sight(request, created)
         obj.__dict__.update(created.__dict__)  # Django goes on with the object it knows
+        self.warn_of_size(request, created)
+        self.warn_of_duplicates(request, created)
 
     def delete_model(self, request: HttpRequest, obj: Company) -> None:
         services.delete_company(obj, actor=self.actor(request))
@@ -239,11 +315,12 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         return request.user.has_perm("companies.change_company_status")
 
     def offers(self, action: str, obj: Company) -> bool:
-        return {
+        makes_sense = {
             "activate": obj.status != Status.ACTIVE,
             "hold": obj.status in (Status.ACTIVE, Status.DRAFT),
             "close": obj.status != Status.CLOSED,
         }.get(action, True)
+        return makes_sense and self.offers_with_merge(action, obj)
 
     @admin.action(
         description=gettext_lazy("Move"), permissions=["move"], location=ON_PAGE
@@ -253,7 +330,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         company = queryset.get()
         form = self.answer(request, company, MoveForm)
         sentences, changes, confirm = None, [], ""
-        if form.is_bound and form.is_valid():
+        if form.is_bound and form.is_valid() and self._may_place(request, form):
             parent = form.cleaned_data["parent"]
             confirm = str(parent.pk) if parent else "top"
             # Only what was previewed is done: a changed answer is previewed again.
@@ -267,7 +344,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
                 confirm = ""
             else:
                 sentences = [_where(company, parent)]
-                changes = _differences(preview)
+                changes = differences(preview)
                 confirm = f"{confirm}@{preview.token}"
         return self.ask(
             request,
@@ -281,6 +358,13 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             confirm=confirm,
         )
 
+    def _may_place(self, request: HttpRequest, form: MoveForm) -> bool:
+        """At the top a hierarchy begins of which nobody has said who looks after it."""
+        if form.cleaned_data["parent"] is not None or sees_all(request):
+            return True
+        form.add_error("parent", as_validation_error(OutsidePortfolio()))
+        return False
+
     def _move(
         self,
         request: HttpRequest,
@@ -288,7 +372,7 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
         answer: dict[str, Any],
         previewed: str,
     ) -> HttpResponse:
-        self.attempt(
+        moved = self.attempt(
             request,
             company,
             lambda: services.move_company(
@@ -301,7 +385,16 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             ),
             done=_("The company has been moved."),
         )
+        if moved:
+            self.warn_of_size(request, company)
         return HttpResponseRedirect(self.url_of("change", company.pk))
+
+    def warn_of_size(self, request: HttpRequest, company: Company) -> None:
+        """Say after placing a company that its hierarchy is a large one."""
+        if note := note_on_size(company.pk):
+            text = _("The hierarchy of %(company)s is large. %(note)s")
+            said = text % {"company": company, "note": note}
+            self.message_user(request, said, messages.WARNING)
 
     @admin.action(
         description=gettext_lazy("Activate"), permissions=["status"], location=ON_PAGE
@@ -351,21 +444,9 @@ class CompanyAdmin(TreeColumns, KonzernAdmin):
             title=f"{verb}: {company}",
             button=verb,
             sentences=[],
-            changes=_differences(services.preview_status(company, status)),
+            changes=differences(services.preview_status(company, status)),
             danger=status == Status.CLOSED,
         )
-
-
-def _differences(preview: Preview) -> list[dict[str, Any]]:
-    """What a preview found, as rows: what about, what is gone, what is new."""
-    return [
-        {
-            "label": change.label,
-            "gone": [line for line in change.before if line not in change.after],
-            "new": [line for line in change.after if line not in change.before],
-        }
-        for change in preview.changes
-    ]
 
 
 def _where(company: Company, parent: Company | None) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from companies import services
+from companies.exports import ASSIGNMENTS, CONTACTS
 from companies.models import (
     Company,
     Contact,
@@ -22,7 +23,10 @@ from config.admin import (
     KonzernAdmin,
     KonzernForm,
     KonzernTabularInline,
+    OutsidePortfolio,
     badge,
+    seen,
+    sees_all,
 )
 from config.admin.base import ON_PAGE
 
@@ -66,6 +70,7 @@ class PlaceOfWorkInline(KonzernTabularInline):
 
 @admin.register(Contact)
 class ContactAdmin(KonzernAdmin):
+    export_columns = CONTACTS
     list_display = ["__str__", "email", "job_title", "companies_count", "state"]
     list_filter = ["is_active", ("erased_at", admin.EmptyFieldListFilter)]
     search_fields = ["search_text"]
@@ -117,8 +122,20 @@ class ContactAdmin(KonzernAdmin):
         return badge("ON_HOLD", _("Deactivated"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        erased = obj is not None and obj.erased_at is not None
-        return not erased and super().has_change_permission(request, obj)
+        fixed = obj is not None and (
+            obj.erased_at is not None or self.works_elsewhere(request, obj)
+        )
+        return not fixed and super().has_change_permission(request, obj)
+
+    def works_elsewhere(self, request: HttpRequest, contact: Contact) -> bool:
+        """Also where the person of the request sees nothing: not theirs to change."""
+        if sees_all(request):
+            return False
+        if not hasattr(contact, "_works_elsewhere"):
+            places = ContactAssignment.objects.filter(contact=contact.pk)
+            inside = seen(request, places).values("pk")
+            contact._works_elsewhere = places.exclude(pk__in=inside).exists()
+        return contact._works_elsewhere
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # people are erased: decisions still have to name somebody
@@ -137,6 +154,8 @@ class ContactAdmin(KonzernAdmin):
     def erase(self, request: HttpRequest, queryset: ContactQuerySet) -> HttpResponse:
         contact = queryset.get()
         form = self.answer(request, contact, AnswerForm)
+        if self.works_elsewhere(request, contact):
+            raise OutsidePortfolio
         if form.is_bound and form.is_valid():
             self.attempt(
                 request,
@@ -167,6 +186,7 @@ class ContactAdmin(KonzernAdmin):
 
 @admin.register(ContactAssignment)
 class ContactAssignmentAdmin(KonzernAdmin):
+    export_columns = ASSIGNMENTS
     list_display = ["contact", "company", "kind", "role", *WHAT_THEY_ARE[2:]]
     list_filter = [
         ("type", ChoicesDropdownFilter),

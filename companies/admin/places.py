@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from companies.exports import LINKS, LOCATIONS
 from companies.models import Company, CompanyLink, Location
 from config.admin import (
     KonzernAdmin,
@@ -65,6 +66,7 @@ class LinkInline(KonzernTabularInline):
 
 @admin.register(Location)
 class LocationAdmin(KonzernAdmin):
+    export_columns = LOCATIONS
     list_display = ["__str__", "company", "kind", "city", "country", "is_active"]
     list_filter = [
         ("type", ChoicesDropdownFilter),
@@ -99,6 +101,7 @@ class LocationAdmin(KonzernAdmin):
 
 @admin.register(CompanyLink)
 class CompanyLinkAdmin(KonzernAdmin):
+    export_columns = LINKS
     list_display = ["company", "kind", "other", "percent", "valid_from", "valid_until"]
     list_filter = [("kind", ChoicesDropdownFilter)]
     list_select_related = ["company", "other"]

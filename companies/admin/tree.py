@@ -8,16 +8,17 @@ the path that leads to it.
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from companies import quality
 from companies.models import Company
 from companies.models.company import CompanyQuerySet
-from config.admin import KonzernList, badge, link
+from config.admin import KonzernList, badge, link, sees_all, sight_of
 
 MOST_STEPS = 3
 
@@ -34,7 +35,7 @@ class TreeList(KonzernList):
         if opened is not None:
             rows = rows.filter(parent=opened)
         elif not self.is_search:
-            rows = rows.heads()
+            rows = tops(request, rows)
         return rows.with_place().with_effective_status()
 
     def get_results(self, request: HttpRequest) -> None:
@@ -42,6 +43,14 @@ class TreeList(KonzernList):
         self.result_list = list(self.result_list)
         if self.is_search:
             show_paths(self.result_list)
+
+
+def tops(request: HttpRequest, rows: CompanyQuerySet) -> CompanyQuerySet:
+    """Head companies; of a part of a hierarchy that somebody sees, its top."""
+    if sees_all(request):
+        return rows.heads()
+    visible = sight_of(request).visible_companies().order_by()
+    return rows.filter(Q(parent=None) | ~Q(parent__in=visible))
 
 
 def show_paths(companies: list[Company]) -> None:
@@ -84,6 +93,19 @@ class PlaceFilter(admin.SimpleListFilter):
             return queryset.heads()
         if self.value() == "subsidiary":
             return queryset.exclude(parent=None)
+        return queryset
+
+
+class QualityFilter(admin.SimpleListFilter):
+    title = gettext_lazy("data quality")
+    parameter_name = "quality"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return quality.choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() in dict(quality.choices()):
+            return quality.having(queryset, self.value())
         return queryset
 
 

@@ -11,7 +11,10 @@ from django_filters.constants import EMPTY_VALUES
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from companies import quality
 from companies.models import Company, CompanyLink, Contact, ContactAssignment, Location
+from companies.models.company import DEPTH, HEAD
+from companies.models.merge import answering_to
 from config.api.filters import (
     BooleanFilter,
     IntegerFilter,
@@ -62,7 +65,10 @@ class CompactFilter(TextFilter):
 
 
 class CompanyFilterSet(StrictFilterSet):
-    code = TextFilter(method="with_code", help_text="In any case.")
+    code = TextFilter(
+        method="with_code",
+        help_text="In any case. Of a merged company: the one that stays.",
+    )
     status = WordFilter(choices=Company.Status)
     effective_status = WordFilter(
         choices=Company.Status,
@@ -104,12 +110,21 @@ class CompanyFilterSet(StrictFilterSet):
         help_text="Words in name, legal name, code, registration id, tax id, LEI."
     )
 
+    quality = WordFilter(
+        choices=quality.choices,
+        method="with_finding",
+        help_text="With this finding, `any` or `none`; closed companies are left out.",
+    )
+
     class Meta:
         model = Company
         fields = ["country"]
 
+    def with_finding(self, rows: QuerySet, name: str, finding: str) -> QuerySet:
+        return quality.having(rows, finding)
+
     def with_code(self, rows: QuerySet, name: str, code: str) -> QuerySet:
-        return rows.with_code(code)
+        return answering_to(code, rows)
 
     def effectively(self, rows: QuerySet, name: str, status: str) -> QuerySet:
         return rows.effectively(status)
@@ -118,7 +133,7 @@ class CompanyFilterSet(StrictFilterSet):
         return rows.filter(parent__isnull=value == "COMPANY")
 
     def below_head(self, rows: QuerySet, name: str, company: Company) -> QuerySet:
-        return rows.with_place().filter(head=company.pk)
+        return rows.filter(**{HEAD: company.pk})
 
     def under_company(self, rows: QuerySet, name: str, company: Company) -> QuerySet:
         return rows.under(company)
@@ -127,7 +142,7 @@ class CompanyFilterSet(StrictFilterSet):
         return rows.above(company)
 
     def down_to(self, rows: QuerySet, name: str, depth: int) -> QuerySet:
-        return rows.with_place().filter(depth__lte=depth)
+        return rows.filter(**{f"{DEPTH}__lte": depth})
 
 
 class LocationFilterSet(StrictFilterSet):

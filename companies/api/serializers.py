@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from companies.models import Company, CompanyLink, Contact, ContactAssignment, Location
 from companies.models.assignment import Role
+from companies.models.company import HEAD
 from config.api.serializers import (
     CleanModelSerializer,
     FlagField,
@@ -19,6 +20,8 @@ from config.api.serializers import (
 
 WRITTEN_ID = 64  # as people write it, with blanks and dots; the model keeps less
 SERVERS = ["version", "created_at", "updated_at"]
+# Where a company is only pointed at: whoever needs more of it reads it under a lock.
+COMPANIES = Company.objects.order_by().only("id", HEAD)
 
 
 class CodedTextField(TextField):
@@ -109,6 +112,7 @@ class CompanySerializer(CleanModelSerializer):
         ]
         read_only_fields = ["id", "status", *SERVERS]
         create_only_fields = ["code", "parent"]
+        extra_kwargs = {"parent": {"queryset": COMPANIES}}
 
 
 class BriefCompanySerializer(serializers.ModelSerializer):
@@ -136,10 +140,6 @@ class CompanyNodeSerializer(BriefCompanySerializer):
             "next",
         ]
         read_only_fields = fields
-
-
-class EmptySerializer(StrictSerializer):
-    """Nothing: the action needs no more than its path."""
 
 
 class PreviewTokenField(TextField):
@@ -177,6 +177,21 @@ class MoveTargetSerializer(StrictSerializer):
     parent = VisibleRelatedField(queryset=Company.objects.all(), allow_null=True)
 
 
+class MergeTargetSerializer(StrictSerializer):
+    into = VisibleRelatedField(
+        queryset=Company.objects.all(), help_text="The company that stays."
+    )
+
+
+class ReasonSerializer(StrictSerializer):
+    reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class MergeSerializer(MergeTargetSerializer):
+    reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+    preview = PreviewTokenField()
+
+
 class StatusTargetSerializer(StrictSerializer):
     status = serializers.ChoiceField(Company.Status.choices)
 
@@ -208,8 +223,35 @@ class ReasonCodeSerializer(serializers.Serializer):
 
 
 class DuplicateSerializer(serializers.Serializer):
+    """A company that may be the same as another."""
+
+    of = BriefCompanySerializer(
+        allow_null=True, help_text="The other one; null: of the values given."
+    )
     company = BriefCompanySerializer()
-    reasons = ReasonCodeSerializer(many=True)
+    score = serializers.IntegerField(help_text="From 1 to 100: surely the same.")
+    reasons = ReasonCodeSerializer(
+        many=True, help_text="What speaks for it, and against it."
+    )
+
+
+class FindingSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="Also a value of the filter `quality`.")
+    label = serializers.CharField()
+    companies = serializers.IntegerField(help_text="In how many it was found.")
+    percent = serializers.IntegerField(help_text="Of all companies looked at.")
+
+
+class QualitySerializer(serializers.Serializer):
+    """How complete a company and those below it are; closed ones are left out."""
+
+    companies = serializers.IntegerField(help_text="Looked at.")
+    complete = serializers.IntegerField(help_text="In which nothing was found.")
+    percent = serializers.IntegerField(help_text="Of them complete, 0 to 100.")
+    own = serializers.ListField(
+        child=serializers.CharField(), help_text="What was found in the company itself."
+    )
+    findings = FindingSerializer(many=True)
 
 
 class HistoryChangeSerializer(serializers.Serializer):
@@ -268,6 +310,7 @@ class LocationSerializer(CleanModelSerializer):
         ]
         read_only_fields = ["id", *SERVERS]
         create_only_fields = ["company"]
+        extra_kwargs = {"company": {"queryset": COMPANIES}}
 
 
 class ContactSerializer(CleanModelSerializer):
@@ -316,6 +359,10 @@ class AssignmentSerializer(CleanModelSerializer):
         ]
         read_only_fields = ["id", *SERVERS]
         create_only_fields = ["contact", "company"]
+        extra_kwargs = {
+            "contact": {"queryset": Contact.objects.only("id", "erased_at")},
+            "company": {"queryset": COMPANIES},
+        }
 
 
 class LinkSerializer(CleanModelSerializer):
@@ -339,6 +386,7 @@ class LinkSerializer(CleanModelSerializer):
         ]
         read_only_fields = ["id", *SERVERS]
         create_only_fields = ["company", "other"]
+        extra_kwargs = {name: {"queryset": COMPANIES} for name in create_only_fields}
 
 
 class PersonSerializer(serializers.ModelSerializer):

@@ -61,21 +61,6 @@ COMPANY = Shape(
     updated_at="updated_at",
 )
 
-
-def _duplicate_reasons(country: str, registration_id: str) -> list[dict[str, str]]:
-    return [
-        {
-            "code": "same_registration_id",
-            "message": f"Registered under {registration_id} in {country}, too.",
-        }
-    ]
-
-
-DUPLICATE = Shape(
-    company=BRIEF_COMPANY,
-    reasons=made(_duplicate_reasons, "country", "registration_id"),
-)
-
 LOCATION = Shape(
     "id",
     "code",
@@ -220,4 +205,36 @@ REACH = Shape(
     role="role",
     inherited=made(lambda company, own: company != own, "through", "id"),
     through=Batch(_roles, "assignment", missing=type(None), shape=WHY),
+)
+
+
+def _progress(step: str, done: int, total: int | None) -> dict[str, Any]:
+    return {"step": step, "done": done, "total": total}
+
+
+def _if_any(value: Any) -> Any:
+    return value or None
+
+
+def _first_source(sources: list[Any]) -> Any:
+    return sources[0] if sources else None
+
+
+IMPORT = Shape(
+    "id",
+    "kind",
+    name="file_name",
+    size="size",
+    state="state",
+    mapping="mapping",
+    encoding="encoding",
+    partial="partial",
+    totals=made(_if_any, "totals"),
+    source=made(_first_source, "sources"),
+    progress=made(_progress, "step", "done", "total"),
+    faults="faults",
+    fault_count="fault_count",
+    created_at="created_at",
+    updated_at="updated_at",
+    finished_at="finished_at",
 )

@@ -5,16 +5,17 @@ from datetime import date
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
+from django.db import models, router
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from companies.errors import LastAdmin
-from config.db import locked
+from config.compiled import compiled
+from config.db import lock_one_of_each, part_of_transaction
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .company import Company
 from .contact import Contact
@@ -29,10 +30,10 @@ class Role(models.TextChoices):
 
 
 class ContactAssignmentQuerySet(models.QuerySet["ContactAssignment"]):
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def in_force(self, on: date | None = None) -> Self:
         """Of active contacts, with the day (default: today) within their dates.
@@ -53,8 +54,9 @@ class ContactAssignmentQuerySet(models.QuerySet["ContactAssignment"]):
         """
         pk = getattr(company, "pk", company)
         path = Company.objects.above(pk).order_by()
+        # The path, which has the company in it, outside of OR: there an index helps.
         return self.filter(
-            Q(company=pk) | Q(company__in=path, covers_subsidiaries=True)
+            Q(company=pk) | Q(covers_subsidiaries=True), company__in=path
         )
 
     def counting_in(self, company: Company | int, on: date | None = None) -> Self:
@@ -72,6 +74,12 @@ class ContactAssignmentQuerySet(models.QuerySet["ContactAssignment"]):
                 continue  # nobody is left who would miss an admin
             if not self.counting_in(company).filter(role=Role.ADMIN).exists():
                 raise LastAdmin(company=company)
+
+
+@compiled
+def _assigned(contact: int, company: int) -> models.QuerySet:
+    rows = ContactAssignment.objects.filter(contact=contact, company=company)
+    return rows.values_list("pk")
 
 
 class ContactAssignment(Recorded):
@@ -162,27 +170,27 @@ class ContactAssignment(Recorded):
 
     def validate_constraints(self, exclude: Any = None) -> None:
         # A new primary contact takes the mark from the old one: no error of the form.
-        was, self.type = self.type, self.Type.CONTACT
-        try:
-            super().validate_constraints(exclude=exclude)
-        finally:
-            self.type = was
+        without = {"type"}
+        key = (self.contact_id, self.company_id)
+        if self._state.adding and all(key) and not _assigned(*key):
+            without.add("contact")
+        if self.valid_from is None or self.valid_until is None:
+            without |= {"valid_from", "valid_until"}  # in order: no need for a query
+        super().validate_constraints({*(exclude or ()), *without})
 
-    def save(self, **kwargs: Any) -> None:
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            self._lock(using)
-            if self.type == self.Type.PRIMARY:
-                self._take_over_primary(using)
-            was_admin = not self._state.adding and self._is_active_admin(using)
-            super().save(**kwargs)
-            if was_admin:
-                rows = ContactAssignment.objects.using(using)
-                rows.refuse_without_admin([self.company_id])
+    def write(self, using: str, **kwargs: Any) -> None:
+        self._lock(using)
+        if self.type == self.Type.PRIMARY:
+            self._take_over_primary(using)
+        was_admin = not self._state.adding and self._is_active_admin(using)
+        super().write(using, **kwargs)
+        if was_admin:
+            rows = ContactAssignment.objects.using(using)
+            rows.refuse_without_admin([self.company_id])
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
+        with part_of_transaction(using):
             self._lock(using)
             was_admin = self._is_active_admin(using)
             result = super().delete(*args, **kwargs)
@@ -197,13 +205,13 @@ class ContactAssignment(Recorded):
 
     def _lock(self, using: str) -> None:
         """Company and person, until the end: nobody decides by a right that ends."""
-        company = locked(Company.objects.using(using).filter(pk=self.company_id))
-        contact = locked(Contact.objects.using(using).filter(pk=self.contact_id))
-        for name, rows in (("company", company), ("contact", contact)):
-            if not list(rows.values_list("pk")):
-                raise ValidationError(
-                    {name: ValidationError(_("It is gone."), code="does_not_exist")}
-                )
+        keys = {Company: self.company_id, Contact: self.contact_id}
+        if not lock_one_of_each(keys, using=using):
+            companies = Company.objects.using(using).filter(pk=self.company_id)
+            name = "contact" if companies.exists() else "company"
+            raise ValidationError(
+                {name: ValidationError(_("It is gone."), code="does_not_exist")}
+            )
 
     def _take_over_primary(self, using: str) -> None:
         """A new primary contact takes the mark from the old one, in one step."""
@@ -215,4 +223,4 @@ class ContactAssignment(Recorded):
         for other in others.exclude(pk=self.pk):
             other.type = self.Type.CONTACT
             other.by(getattr(self, "_history_user", None))
-            Recorded.save(other, using=using, update_fields=["type"])
+            Recorded.write(other, using, update_fields=["type"])

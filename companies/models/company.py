@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from companies import identifiers
 from companies.errors import ParentClosed
+from companies.names import registration_key, sketch
 from companies.tree.guard import (
     HEAD_HAS_ITS_OWN_TREE,
     NUMBERS,
@@ -22,19 +23,24 @@ from companies.tree.guard import (
     TreeModel,
     TreeQuerySet,
 )
+from config.compiled import compiled
 from config.fields import (
     CleanCharField,
     CountryField,
     CurrencyField,
+    KeyField,
     LanguageField,
     PhoneField,
 )
 from config.history import track_history
-from config.text import fold, refuse_unstorable, search_words
-from integrations.models import ApiClient
+from config.search import holding
+from config.text import fold, refuse_unstorable
+from integrations.models import EventCounter
+from integrations.sight import Viewer
 
 ATTRIBUTES_BYTES = 16 * 1024
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON, and not a backslash
+MOST_CODES = 500  # to ask for at once
 CODE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -51,16 +57,17 @@ BADNESS = {status: number for number, status in enumerate(Status)}
 STATUS_OF_BADNESS = [str(status) for status in Status]
 # The columns that say where a company stands, for answers made straight from rows.
 DEPTH, HEAD = "level", "tree_id"
+DERIVED = ("search_text", "name_sketch", "legal_sketch", "registration_key")
 
 
 class CompanyQuerySet(TreeQuerySet):
     """Questions about companies."""
 
-    def visible_to(self, client: ApiClient) -> Self:
-        """Companies below those that staff have allowed to the client, and these."""
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Companies below those that staff have allowed to the viewer, and these."""
+        if viewer.sees_all_hierarchies:
             return self
-        enclosing = client.allowed_hierarchies.order_by().filter(
+        enclosing = viewer.allowed_hierarchies.order_by().filter(
             tree_id=OuterRef("tree_id"),
             lft__lte=OuterRef("lft"),
             rght__gte=OuterRef("lft"),
@@ -113,9 +120,7 @@ class CompanyQuerySet(TreeQuerySet):
         """
         counting = assignments.filter(
             Q(company=OuterRef("pk")) | Q(covers_subsidiaries=True),
-            company__tree_id=OuterRef("tree_id"),
-            company__lft__lte=OuterRef("lft"),
-            company__rght__gte=OuterRef("lft"),
+            here_or_above("company"),
         )
         strength = ("ADMIN", "BUYER", "REQUESTER")
         rank = Case(
@@ -134,24 +139,23 @@ class CompanyQuerySet(TreeQuerySet):
 
         Parts of words count, case and accents do not; at most five words do.
         """
-        rows = self
-        for word in search_words(query):
-            rows = rows.filter(search_text__contains=word)
-        return rows
-
-    def possible_duplicates_of(self, company: "Company") -> Self:
-        """Others with its registration id in its country: shown, never refused."""
-        if not company.registration_id or not company.country:
-            return self.none()
-        same = {
-            "registration_id": company.registration_id,
-            "country": company.country,
-        }
-        return self.filter(**same).exclude(pk=company.pk)
+        return holding(self, query)
 
     def with_code(self, code: str) -> Self:
         """The company of that code, in whatever case it is written."""
-        return self.annotate(_code=Lower("code")).filter(_code=code.lower())
+        return self.alias(_code=Lower("code")).filter(_code=code.lower())
+
+
+def here_or_above(path: str) -> Q:
+    """For a subquery of companies: rows of the company in hand, or of one above it.
+
+    `path` leads from the row to its company.
+    """
+    return Q(
+        (f"{path}__tree_id", OuterRef("tree_id")),
+        (f"{path}__lft__lte", OuterRef("lft")),
+        (f"{path}__rght__gte", OuterRef("lft")),
+    )
 
 
 def _on_path(statuses: list[str]) -> CompanyQuerySet:
@@ -227,9 +231,14 @@ class Company(TreeModel):
     currency = CurrencyField(_("default currency"), blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     search_text = models.TextField(editable=False, default="")
+    # By which possible duplicates are found: see companies/duplicates.py.
+    name_sketch = KeyField()
+    legal_sketch = KeyField()
+    registration_key = KeyField()
     _read_status: str | None = None  # as it was stored when last read
+    _made_code: str | None = None  # if the code was made of the name
 
-    history = track_history(excluded=(*NUMBERS, "search_text"))
+    history = track_history(excluded=(*NUMBERS, *DERIVED))
     objects = TreeManager.from_queryset(CompanyQuerySet)()
 
     class Meta:
@@ -249,11 +258,19 @@ class Company(TreeModel):
                 condition=~Q(status="ACTIVE"),
                 name="companies_company_not_active",
             ),
+            # Whole, not without the empty ones: of a long list of keys PostgreSQL would
+            # not see that none is empty.
+            models.Index(fields=["name_sketch"], name="companies_company_name_sketch"),
             models.Index(
-                fields=["country", "registration_id"],
-                condition=~Q(registration_id=""),
-                name="companies_company_registration",
+                fields=["legal_sketch"], name="companies_company_legal_sketch"
             ),
+            models.Index(
+                fields=["registration_key"], name="companies_company_registration"
+            ),
+            models.Index(
+                fields=["registration_id"], name="companies_company_register_no"
+            ),
+            models.Index(fields=["duns"], name="companies_company_duns"),
             models.Index(
                 fields=["tax_id"],
                 condition=~Q(tax_id=""),
@@ -293,6 +310,8 @@ class Company(TreeModel):
         permissions = [
             ("move_company", _("Can move companies in the tree")),
             ("change_company_status", _("Can activate, hold and close companies")),
+            ("merge_company", _("Can merge companies, and take merges back")),
+            ("export_data", _("Can take data out as files")),
         ]
 
     def __str__(self) -> str:
@@ -301,6 +320,18 @@ class Company(TreeModel):
     @property
     def event_company_id(self) -> int:
         return self.pk
+
+    def record(self, change: str) -> None:
+        if change == "deleted":  # the database takes its locations along
+            for location in self.locations.order_by("pk"):
+                location.record(change)
+        super().record(change)
+        if change == "deleted":  # whoever sees the one above is told of it
+            above = models.Subquery(
+                Company.objects.order_by().filter(pk=self.pk).values("parent")
+            )
+            gone = Q(stream=self.pk) | Q(above=self.pk)
+            EventCounter.objects.filter(gone).update(above=above)
 
     @property
     def is_head(self) -> bool:
@@ -314,11 +345,18 @@ class Company(TreeModel):
     def save(self, **kwargs: Any) -> None:
         if not self.code:
             self.code = make_code(self.name)
-        self.search_text = search_text_of(self)
+        self.derive()
         if kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], "search_text"}
+            kwargs["update_fields"] = {*kwargs["update_fields"], *DERIVED}
         super().save(**kwargs)
         self._remember_status(kwargs.get("update_fields"))
+
+    def derive(self) -> None:
+        """Make what is looked up of what is stored."""
+        self.search_text = search_text_of(self)
+        self.name_sketch = sketch(self.name)
+        self.legal_sketch = sketch(self.legal_name)
+        self.registration_key = registration_key(self.country, self.registration_id)
 
     def was_ever_used(self) -> bool:
         """Whether a subsidiary or a person was ever placed here, by the history."""
@@ -354,7 +392,11 @@ class Company(TreeModel):
             self._read_status = self.__dict__.get("status")
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        without = () if self.lei else ("lei",)
+        without = set() if self.lei else {"lei"}
+        if self.code == self._made_code:
+            without.add("code")  # nobody had it a moment ago
+        elif self._state.adding and not _with_code(self.code.lower()):
+            without.add("code")
         super().validate_constraints({*(exclude or ()), *without})
 
     def clean_fields(self, exclude: Any = None) -> None:
@@ -388,7 +430,12 @@ class Company(TreeModel):
         except ValidationError as error:
             raise ValidationError({"attributes": error}) from error
         if not self.code and self.name:
-            self.code = make_code(self.name)
+            self.code = self._made_code = make_code(self.name)
+
+
+@compiled
+def _with_code(code: str) -> models.QuerySet:
+    return Company.objects.order_by().with_code(code).values_list("pk")
 
 
 def check_attributes(attributes: Any) -> None:
@@ -407,19 +454,18 @@ def check_attributes(attributes: Any) -> None:
 def make_code(name: str) -> str:
     """A code out of the name that no company has yet: "acme-de", "acme-de-2" …"""
     base = slugify(fold(name))[:56].strip("-") or "company"
-    taken = {
-        code.lower()
-        for code in Company.objects.order_by()
-        .annotate(_code=Lower("code"))
-        .filter(_code__startswith=base)
-        .values_list("code", flat=True)
-    }
-    if base not in taken:
-        return base
-    number = 2
-    while f"{base}-{number}" in taken:
-        number += 1
-    return f"{base}-{number}"
+    codes = Company.objects.order_by().annotate(_code=Lower("code"))
+    first, last = 1, 10
+    while True:
+        # Whole codes: only these are found by the index, whatever the collation is.
+        tried = [
+            f"{base}-{number}" if number > 1 else base for number in range(first, last)
+        ]
+        taken = set(codes.filter(_code__in=tried).values_list("_code", flat=True))
+        for code in tried:
+            if code not in taken:
+                return code
+        first, last = last, last + min(last, MOST_CODES)
 
 
 def search_text_of(company: Company) -> str:

@@ -5,16 +5,19 @@ from contextlib import suppress
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
-from django.db.models import Q
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from config.actors import Actor
 from config.db import locked
 from config.fields import CleanCharField, LanguageField, PhoneField
 from config.history import track_history
-from config.text import fold, search_words
+from config.search import holding
+from config.text import fold
 from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .company import Company
 
@@ -23,25 +26,34 @@ PERSONAL_FIELDS = ("first_name", "last_name", "phone", "job_title", "language")
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
-    def visible_to(self, client: ApiClient) -> Self:
-        """People in companies that the client sees, or made by it and not assigned."""
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        """People in companies that the viewer sees, or made by it and not assigned.
+
+        By a client as the row says, by staff as the history says.
+        """
+        if viewer.sees_all_hierarchies:
             return self
-        companies = Company.objects.visible_to(client).order_by()
+        companies = Company.objects.visible_to(viewer).order_by()
+        mine = Q(registered_by=viewer.pk)
+        if not isinstance(viewer, ApiClient):
+            mine = Q(Exists(_entries_of(viewer.actor)))
         return self.filter(
-            Q(assignments__company__in=companies)
-            | Q(assignments=None, registered_by=client.pk)
+            Q(assignments__company__in=companies) | Q(mine, assignments=None)
         ).distinct()
 
     def matching(self, query: str) -> Self:
         """People who have every word of `query` somewhere in name or e-mail."""
-        rows = self
-        for word in search_words(query):
-            rows = rows.filter(search_text__contains=word)
-        return rows
+        return holding(self, query)
 
     def with_email(self, email: str) -> Self:
         return self.filter(email_key=email_key(email))
+
+
+def _entries_of(actor: Actor) -> models.QuerySet:
+    """The entries that say of a contact that the actor has made it."""
+    return Contact.history.model.objects.filter(
+        id=OuterRef("pk"), history_type="+", history_user_id=str(actor)
+    ).order_by()
 
 
 class Contact(Recorded):
@@ -132,23 +144,28 @@ class Contact(Recorded):
             message = _("The person's data have been erased for good.")
             raise ValidationError(message, code="contact_erased")
 
-    def save(self, **kwargs: Any) -> None:
+    def derive(self) -> None:
+        """Set what is made of other fields; `save()` does, bulk loads have to."""
         self.email = unicodedata.normalize("NFC", self.email).strip()
         self.email_key = email_key(self.email)
         self.search_text = fold(f"{self.first_name} {self.last_name}\n{self.email}")
+
+    def save(self, **kwargs: Any) -> None:
+        self.derive()
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {
                 *kwargs["update_fields"],
                 "email_key",
                 "search_text",
             }
-        using = kwargs.get("using") or router.db_for_write(Contact, instance=self)
-        with transaction.atomic(using=using):
-            administered = [] if self.is_active else self._lock_administered(using)
-            super().save(**kwargs)
-            if administered and self.erased_at is None:  # an erasure is never stopped
-                rows = self.assignments.model.objects.using(using)
-                rows.refuse_without_admin(administered)
+        super().save(**kwargs)
+
+    def write(self, using: str, **kwargs: Any) -> None:
+        administered = [] if self.is_active else self._lock_administered(using)
+        super().write(using, **kwargs)
+        if administered and self.erased_at is None:  # an erasure is never stopped
+            rows = self.assignments.model.objects.using(using)
+            rows.refuse_without_admin(administered)
 
     def _lock_administered(self, using: str) -> list[int]:
         """The companies of which the person is an admin until now, locked."""

@@ -8,18 +8,18 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .company import Company
 
 
 class CompanyLinkQuerySet(models.QuerySet["CompanyLink"]):
-    def visible_to(self, client: ApiClient) -> Self:
-        """Links of which the client sees both ends."""
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Links of which the viewer sees both ends."""
+        if viewer.sees_all_hierarchies:
             return self
-        companies = Company.objects.visible_to(client).order_by()
+        companies = Company.objects.visible_to(viewer).order_by()
         return self.filter(company__in=companies, other__in=companies)
 
     def of(self, company: Company | int) -> Self:

@@ -3,15 +3,16 @@
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from companies.names import address_key
 from config.db import locked
-from config.fields import CleanCharField, CountryField, PhoneField
+from config.fields import CleanCharField, CountryField, KeyField, PhoneField
 from config.history import track_history
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .company import CODE, Company
 
@@ -19,10 +20,10 @@ DEFAULTS = ("is_default_billing", "is_default_shipping")
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
-    def visible_to(self, client: ApiClient) -> Self:
-        if client.sees_all_hierarchies:
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def usable_by(self, company: Company | int) -> Self:
         """The company's own locations, and those that companies above it share."""
@@ -77,8 +78,9 @@ class Location(Recorded):
         _("shared"), default=False, help_text=_("Subsidiaries may use it too.")
     )
     is_active = models.BooleanField(_("active"), default=True)
+    address_key = KeyField()  # by which companies at the same address are found
 
-    history = track_history()
+    history = track_history(excluded=("address_key",))
     objects = LocationQuerySet.as_manager()
 
     class Meta:
@@ -87,6 +89,7 @@ class Location(Recorded):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["city", "id"], name="companies_location_city"),
+            models.Index(fields=["address_key"], name="companies_location_address"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -170,11 +173,15 @@ class Location(Recorded):
         ]
 
     def save(self, **kwargs: Any) -> None:
-        using = kwargs.get("using") or router.db_for_write(Location, instance=self)
-        with transaction.atomic(using=using):
-            if self.is_default_billing or self.is_default_shipping:
-                self._take_over_defaults(using)
-            super().save(**kwargs)
+        self.address_key = address_key(self.address_line1, self.postcode, self.city)
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "address_key"}
+        super().save(**kwargs)
+
+    def write(self, using: str, **kwargs: Any) -> None:
+        if self.is_default_billing or self.is_default_shipping:
+            self._take_over_defaults(using)
+        super().write(using, **kwargs)
 
     def _take_over_defaults(self, using: str) -> None:
         """A new default takes the mark from the old one, in one step."""

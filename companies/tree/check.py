@@ -12,11 +12,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connections, router, transaction
+from django.db import router, transaction
 
 from companies.errors import TreeNotRepairable
 from companies.models import Company
 from config.db import acquire_gate, allow_long_work, repeated
+
+from .numbering import renumber
 
 NOT_REPAIRABLE = frozenset({"cycle", "missing_parent"})  # of the parents, not the index
 
@@ -99,9 +101,7 @@ def repair_tree() -> int:
         hopeless = [f for f in find_tree_faults() if f.kind in NOT_REPAIRABLE]
         if hopeless:
             raise TreeNotRepairable(faults=[str(fault) for fault in hopeless])
-        with connections[using].cursor() as cursor:
-            cursor.execute(_renumbering(connections[using].vendor))
-            return cursor.rowcount
+        return renumber()
 
 
 def _places(by_pk: dict[int, Row]) -> tuple[dict[int, Place], list[list[int]]]:
@@ -219,48 +219,3 @@ def _duplicates(tree: int, rows: list[Row]) -> Iterator[TreeFault]:
 
 def _fault(kind: str, pk: int, told: str) -> TreeFault:
     return TreeFault(kind, (pk,), f"Company {pk} {told}.")
-
-
-def _renumbering(vendor: str) -> str:
-    """The statement that numbers the whole tree anew.
-
-    Each company is listed twice, where it begins and where it ends (after all below
-    it); the place in this list is its lft and its rght. Siblings are ordered by their
-    present lft, so that a sound tree stays as it is.
-    """
-    if vendor == "postgresql":
-        begin = "ARRAY[]::bigint[]"
-        step = "walk.path || ARRAY[c.lft, c.id]"
-        end = "path || 9223372036854775807"
-    else:  # hexadecimal digits in a fixed width are ordered as their numbers are
-        begin = "''"
-        step = "walk.path || printf('%016x%016x', c.lft, c.id)"
-        end = "path || '~'"
-    table = Company._meta.db_table
-    return f"""
-        UPDATE {table} SET lft = wanted.lft, rght = wanted.rght,
-            level = wanted.level, tree_id = wanted.head
-        FROM (
-            WITH RECURSIVE walk(id, head, level, path) AS (
-                SELECT id, id, 0, {begin} FROM {table} WHERE parent_id IS NULL
-                UNION ALL
-                SELECT c.id, walk.head, walk.level + 1, {step}
-                FROM {table} c JOIN walk ON c.parent_id = walk.id
-            ),
-            ends(id, head, level, path) AS (
-                SELECT id, head, level, path FROM walk
-                UNION ALL
-                SELECT id, head, level, {end} FROM walk
-            ),
-            numbered(id, head, level, number) AS (
-                SELECT id, head, level,
-                    row_number() OVER (PARTITION BY head ORDER BY path)
-                FROM ends
-            )
-            SELECT id, head, level, min(number) AS lft, max(number) AS rght
-            FROM numbered GROUP BY id, head, level
-        ) AS wanted
-        WHERE {table}.id = wanted.id
-            AND ({table}.lft, {table}.rght, {table}.level, {table}.tree_id)
-            <> (wanted.lft, wanted.rght, wanted.level, wanted.head)
-    """  # noqa: S608  (words of our own only)

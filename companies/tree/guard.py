@@ -10,10 +10,11 @@ Uses private names of django-mptt 0.20.0: hence its exact pin and the tests of t
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NoReturn, Self
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import DEFAULT_DB_ALIAS, models, router, transaction
 from django.db.models import Max, Q, Subquery
 from django.db.models.expressions import RawSQL
 from mptt.exceptions import InvalidMove
@@ -22,18 +23,20 @@ from mptt.models import MPTTModel
 from mptt.querysets import TreeQuerySet as MpttQuerySet
 
 from companies.errors import ParentGone, TooDeep, TreeChanged, WouldCloseCycle
-from config.db import acquire_gate, acquire_hierarchies, write_connection
+from config.compiled import ByKey
+from config.db import acquire_gate, part_of_transaction, write_connection
 from config.errors import StaleVersion
 from integrations.recording import Recorded
 
 NUMBERS = ("lft", "rght", "level", "tree_id")
 TREE_COLUMNS = frozenset({"parent", "parent_id", *NUMBERS})
 MOST_TRIES = 20
+FEW = 3  # companies that one change locks; imports and merges lock many
 
 
 def lock_companies[M: models.Model](
     model: type[M],
-    pks: Iterable[int | None],
+    companies: Iterable[M | int | None],
     *,
     shared: bool = False,
     using: str | None = None,
@@ -44,31 +47,44 @@ def lock_companies[M: models.Model](
     hierarchy while we wait for the lock: then give the locks back and try again.
     Raises DoesNotExist if one is gone, TreeChanged after twenty tries.
     """
-    wanted = {pk for pk in pks if pk is not None}
+    named = [company for company in companies if company is not None]
+    wanted = {getattr(company, "pk", company) for company in named}
+    # Objects in hand know where they were; if they are elsewhere now, we shall see.
+    heads = {getattr(company, "__dict__", {}).get("tree_id") for company in named}
     connection = write_connection(model, using)
     nodes = model._base_manager.using(connection.alias).filter(pk__in=wanted)
-    acquire_gate(using=connection.alias)
     if connection.vendor != "postgresql":
+        acquire_gate(using=connection.alias)
         return _read(nodes, wanted)
     for _ in range(MOST_TRIES):
         attempt = transaction.savepoint_create(connection.alias)
-        heads = set(nodes.order_by().values_list("tree_id", flat=True).distinct())
-        acquire_hierarchies(heads, shared=shared, using=connection.alias)
+        if not heads or None in heads:
+            heads = set(nodes.order_by().values_list("tree_id", flat=True).distinct())
+        acquire_gate(heads=heads, shared=shared, using=connection.alias)
         found = _read(nodes, wanted)
         if {node.tree_id for node in found.values()} <= heads:
             transaction.savepoint_commit(attempt, connection.alias)
             return found
         # Gives the locks of this attempt back: further ones would not be ascending.
         transaction.savepoint_rollback(attempt, connection.alias)
+        heads = set()
     raise TreeChanged(companies=sorted(wanted))
 
 
 def _read[M: models.Model](nodes: models.QuerySet[M], wanted: set[int]) -> dict[int, M]:
-    # .all(): never the cached rows of an earlier attempt
-    found = {node.pk: node for node in nodes.all()}
+    if len(wanted) <= FEW and nodes.db == DEFAULT_DB_ALIAS:
+        rows = _by_key(nodes.model).get_all(sorted(wanted))
+    else:
+        rows = nodes.all()  # never the cached rows of an earlier attempt
+    found = {node.pk: node for node in rows}
     if len(found) != len(wanted):
         raise nodes.model.DoesNotExist(f"{sorted(wanted - found.keys())} are gone.")
     return found
+
+
+@cache
+def _by_key(model: type[models.Model]) -> ByKey:
+    return ByKey(model._base_manager.all())
 
 
 class TreeQuerySet(MpttQuerySet):
@@ -91,12 +107,21 @@ class TreeQuerySet(MpttQuerySet):
 
         Walks up by `parent`: a thousandth of the cost of asking the tree numbers.
         """
-        return self.filter(pk__in=_upwards(self.model, [company]))
+        return self.filter(pk__in=_walked(self.model, [company], UP))
 
     def above_any(self, companies: Iterable[models.Model | int]) -> Self:
         """These companies and all above any of them, up to their head companies."""
         found = list(companies)
-        return self.filter(pk__in=_upwards(self.model, found)) if found else self.none()
+        return (
+            self.filter(pk__in=_walked(self.model, found, UP)) if found else self.none()
+        )
+
+    def under_any(self, companies: Iterable[models.Model | int]) -> Self:
+        """These companies and all below any of them. Walks down by `parent`."""
+        found = list(companies)
+        if not found:
+            return self.none()
+        return self.filter(pk__in=_walked(self.model, found, DOWN))
 
     def below(self, company: models.Model | int) -> Self:
         """Every subsidiary below the company, without itself."""
@@ -260,7 +285,7 @@ class TreeModel(Recorded, MPTTModel):
         update_fields: Iterable[str] | None = None,
     ) -> None:
         using = using or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
+        with part_of_transaction(using):
             if self._state.adding:
                 self._insert(using)
                 self.record("created")
@@ -284,9 +309,9 @@ class TreeModel(Recorded, MPTTModel):
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> Any:
         using = using or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
+        with part_of_transaction(using):
             try:
-                lock_companies(type(self), [self.pk], using=using)
+                lock_companies(type(self), [self], using=using)
             except type(self).DoesNotExist:
                 return 0, {}  # mptt would close the gap of a row that is gone already
             # Against a first assignment or request at the same moment: it waits, and
@@ -315,7 +340,8 @@ class TreeModel(Recorded, MPTTModel):
                 using=using
             )  # nobody can see a new hierarchy before its commit
         else:
-            parent = self.parent = self._lock([self.parent_id], using)[self.parent_id]
+            found = self._lock([self._parent_in_hand()], using)
+            parent = self.parent = found[self.parent_id]
             self.refuse_parent(parent)
             self._check_depth(parent, height=0)
         self.version = 1
@@ -340,7 +366,7 @@ class TreeModel(Recorded, MPTTModel):
         ):
             node = self._move_to(self.parent_id, using)
         elif self.locks_hierarchy(update_fields):
-            self._lock([self.pk], using)
+            self._lock([self], using)
         names = {
             field.name
             for field in self._meta.concrete_fields
@@ -361,7 +387,7 @@ class TreeModel(Recorded, MPTTModel):
     def _move_to(self, parent_pk: int | None, using: str) -> Self | None:
         """Move the stored row; returns it, or None if it is there already."""
         model = type(self)
-        found = self._lock([self.pk, parent_pk], using)
+        found = self._lock([self, self._parent_in_hand()], using)
         node, parent = found[self.pk], found.get(parent_pk)
         if node.version != self.version:
             raise StaleVersion(version=node.version)
@@ -381,11 +407,15 @@ class TreeModel(Recorded, MPTTModel):
         rows.filter(pk=node.pk).update(parent_id=parent_pk)
         return node
 
-    def _lock(self, pks: list[int | None], using: str) -> dict[int, Self]:
+    def _parent_in_hand(self) -> Self | int | None:
+        parent = self._state.fields_cache.get("parent")
+        return parent if parent and parent.pk == self.parent_id else self.parent_id
+
+    def _lock(self, companies: list[Self | int | None], using: str) -> dict[int, Self]:
         try:
-            return lock_companies(type(self), pks, using=using)
+            return lock_companies(type(self), companies, using=using)
         except type(self).DoesNotExist:
-            if self.pk in pks and not self._exists(using):
+            if self in companies and not self._exists(using):
                 raise
             raise ParentGone(parent=self.parent_id) from None
 
@@ -399,15 +429,20 @@ class TreeModel(Recorded, MPTTModel):
             raise TooDeep(levels=levels, most=settings.COMPANY_MAX_DEPTH)
 
 
-def _upwards(model: type[models.Model], companies: list[models.Model | int]) -> RawSQL:
+UP, DOWN = "c.id = walked.parent_id", "c.parent_id = walked.id"
+
+
+def _walked(
+    model: type[models.Model], companies: list[models.Model | int], step: str
+) -> RawSQL:
+    """The ids of these companies and of all that UP or DOWN leads to."""
     table = model._meta.db_table
     places = ", ".join(["%s"] * len(companies))
     return RawSQL(  # noqa: S611
-        f"""WITH RECURSIVE upwards(id, parent_id) AS (
+        f"""WITH RECURSIVE walked(id, parent_id) AS (
             SELECT id, parent_id FROM {table} WHERE id IN ({places})
-            UNION SELECT c.id, c.parent_id FROM {table} c
-            JOIN upwards ON c.id = upwards.parent_id
-        ) SELECT id FROM upwards""",  # noqa: S608
+            UNION SELECT c.id, c.parent_id FROM {table} c JOIN walked ON {step}
+        ) SELECT id FROM walked""",  # noqa: S608
         [getattr(company, "pk", company) for company in companies],
     )
 

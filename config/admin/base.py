@@ -1,6 +1,6 @@
 """KonzernAdmin: every change has its actor, its version and, if refused, its reason."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,9 +20,11 @@ from config.actors import Actor
 from config.db import is_busy, is_unique_violation, repeated
 from config.errors import DomainError, NeedsConfirmation
 
+from .exports import ExportMixin
 from .forms import KonzernForm, as_validation_error, refusal_text
 from .history import HISTORY, has_history
 from .panels import Panel, ShownPanel, extensions_of
+from .sight import OfferSeen, keep_in_sight, offer_seen, seen, sees_all
 
 ON_PAGE = [ActionLocation.CHANGE_FORM]
 ACTION = f"{ActionLocation.CHANGE_FORM.value}-action"
@@ -40,14 +42,16 @@ class KonzernList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class KonzernAdmin(ModelAdmin):
+class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
     """A page that writes as its user, never over the changes of others.
 
-    `panels` are tabs that only show something. `tabs_of_others` lets higher apps add
-    theirs (see panels.extend).
+    `panels` are tabs that only show something; higher apps add theirs (see
+    panels.extend). `of_hierarchies`: each row is of a company; of other rows nobody
+    hears who looks after some hierarchies only.
     """
 
     form = KonzernForm
+    of_hierarchies = True
     # unfold's form template leaves out Django's change-form actions: this shows them.
     change_form_before_template = "konzern/form_actions.html"
     list_per_page = 50
@@ -55,6 +59,27 @@ class KonzernAdmin(ModelAdmin):
     list_filter_submit = True
     view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
+
+    # --- who sees what
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        rows = super().get_queryset(request)
+        return seen(request, rows) if self.is_open_to(request) else rows.none()
+
+    def is_open_to(self, request: HttpRequest) -> bool:
+        return self.of_hierarchies or sees_all(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) and self.is_open_to(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self.is_open_to(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self.is_open_to(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self.is_open_to(request)
 
     # --- what is shown
 
@@ -136,11 +161,16 @@ class KonzernAdmin(ModelAdmin):
     def actor(self, request: HttpRequest) -> Actor:
         return Actor.staff(request.user.pk)
 
+    def reason(self, form: Any) -> str:
+        """For the history: what its fields do not say of the change."""
+        return ""
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[Form]:
         form = super().get_form(request, obj, change=change, **kwargs)
         form.refusal = getattr(request, "_refusal", None)
+        form.request = request
         return form
 
     def save_model(
@@ -149,7 +179,7 @@ class KonzernAdmin(ModelAdmin):
         if change and not form.changed_data:
             return  # nothing to write: no entry in the history, no event
         if hasattr(obj, "by"):
-            obj.by(self.actor(request))
+            obj.by(self.actor(request), self.reason(form))
         super().save_model(request, obj, form, change)
 
     def save_formset(
@@ -159,6 +189,14 @@ class KonzernAdmin(ModelAdmin):
             if hasattr(row.instance, "by"):
                 row.instance.by(self.actor(request))
         super().save_formset(request, form, formset, change)
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
+        keep_in_sight(request, obj)  # still in the transaction that has written it
+        return super().response_add(request, obj, *args)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        keep_in_sight(request, obj)
+        return super().response_change(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         if hasattr(obj, "by"):
@@ -284,10 +322,13 @@ class KonzernAdmin(ModelAdmin):
     ) -> Form:
         """The form of a question: filled in once it was answered."""
         if ANSWERED in request.POST:
-            return form_class(request.POST)
-        seen = request.POST.get("seen_version", "")
-        version = int(seen) if seen.isdecimal() else obj.version
-        return form_class(initial={"seen_version": version} | initial)
+            form = form_class(request.POST)
+        else:
+            known = request.POST.get("seen_version", "")
+            version = int(known) if known.isdecimal() else obj.version
+            form = form_class(initial={"seen_version": version} | initial)
+        offer_seen(request, form)
+        return form
 
     def ask(
         self,
@@ -304,22 +345,66 @@ class KonzernAdmin(ModelAdmin):
         danger: bool = False,
     ) -> TemplateResponse:
         """The page between the button of an action and what it does."""
-        context = self.admin_site.each_context(request) | {
+        context = {
             "action": action,
             "action_field": ACTION,
-            "answered": ANSWERED,
             "back": self.url_of("change", obj.pk),
             "button": button,
             "changes": list(changes),
             "confirm": confirm,
             "danger": danger,
             "form": form,
-            "media": self.media + form.media,
-            "opts": self.opts,
             "original": obj,
+            "selected": [obj],
             "sentences": sentences,
             "title": title,
         }
+        return self._question(request, context)
+
+    def answer_for_all(
+        self, request: HttpRequest, rows: Sequence[Any], form_class: type[Form]
+    ) -> Form:
+        """The form of a question about the rows that were chosen in a list."""
+        if ANSWERED in request.POST:
+            return form_class(request.POST)
+        seen = " ".join(f"{row.pk}:{row.version}" for row in rows)
+        return form_class(initial={"seen_versions": seen})
+
+    def ask_for_all(
+        self,
+        request: HttpRequest,
+        rows: Sequence[Any],
+        form: Form,
+        *,
+        action: str,
+        title: Any,
+        button: Any,
+        danger: bool = False,
+    ) -> TemplateResponse:
+        """The page between an action of the list and what it does to each row."""
+        context = {
+            "action": action,
+            "action_field": "action",
+            "back": request.get_full_path(),
+            "button": button,
+            "danger": danger,
+            "form": form,
+            "listed": rows,
+            "selected": rows,
+            "sentences": None,
+            "title": title,
+        }
+        return self._question(request, context)
+
+    def _question(
+        self, request: HttpRequest, context: dict[str, Any]
+    ) -> TemplateResponse:
+        shared = {
+            "answered": ANSWERED,
+            "media": self.media + context["form"].media,
+            "opts": self.opts,
+        }
+        context |= self.admin_site.each_context(request) | shared
         return TemplateResponse(request, "konzern/ask.html", context)
 
 

@@ -7,14 +7,17 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.clean import constrained_fields
 from config.errors import DomainError, StaleVersion
 
 from .display import link
+from .sight import offer_seen
 
 SEEN = "seen_version"
 
@@ -51,9 +54,12 @@ class KonzernForm(forms.ModelForm):
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     fixed: tuple[str, ...] = ()
     refusal: ValidationError | None = None  # what the last attempt to save met
+    request: HttpRequest | None = None  # of the page: whose choices they are
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.request is not None:
+            offer_seen(self.request, self)
         if self.instance.pk is None or not hasattr(self.instance, "version"):
             return
         self.fields[SEEN].required = True
@@ -123,6 +129,19 @@ class AnswerForm(forms.Form):
     """What a person says to a question before an action; on which version, too."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class AnswerForAllForm(forms.Form):
+    """The same about several rows; the versions seen are "id:version id:version"."""
+
+    seen_versions = forms.CharField(widget=forms.HiddenInput)
+
+    def clean_seen_versions(self) -> dict[int, int]:
+        pairs = (pair.split(":") for pair in self.cleaned_data["seen_versions"].split())
+        try:
+            return {int(pk): int(version) for pk, version in pairs}
+        except ValueError:
+            raise forms.ValidationError(_("Choose the rows again.")) from None
 
 
 class ReasonForm(AnswerForm):

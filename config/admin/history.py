@@ -1,5 +1,6 @@
 """The history of a row as a table: who, when, what changed from what to what, why."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from .display import plain
 from .panels import Panel
+from .sight import seen
 
 ENTRIES = 50
 # What every change changes says nothing.
@@ -33,8 +35,8 @@ def history_of(request: HttpRequest, obj: Any) -> dict[str, Any]:
         for field in obj.history.model.tracked_fields
         if field.name not in SILENT and not field.primary_key
     ]
-    names = _names(fields, entries)
-    staff = _staff(entries)
+    names = _names(request, fields, entries)
+    staff = staff_names(entry.history_user_id for entry in entries)
     shown = []
     for entry, before in zip(
         entries[:ENTRIES], [*entries[1:], None][:ENTRIES], strict=False
@@ -84,24 +86,28 @@ def _text(field: Any, value: Any, names: dict[Any, Any]) -> str:
     return plain(value)
 
 
-def _names(fields: list[Any], entries: list[Any]) -> dict[Any, str]:
+def _names(
+    request: HttpRequest, fields: list[Any], entries: list[Any]
+) -> dict[Any, str]:
+    """What rows that entries name are called; of others than the seen ones the id."""
     names = {}
     for field in fields:
         if field.remote_field is None:
             continue
         ids = {getattr(entry, field.attname) for entry in entries} - {None}
         if ids:
-            rows = field.remote_field.model._base_manager.in_bulk(ids)
+            rows = seen(request, field.remote_field.model._default_manager.all())
+            rows = rows.order_by().in_bulk(ids)
             names |= {(field.name, pk): str(row) for pk, row in rows.items()}
     return names
 
 
-def _staff(entries: list[Any]) -> dict[str, str]:
+def staff_names(actors: Iterable[str]) -> dict[str, str]:
     """Names beside the ids of staff; clients and contacts keep their ids."""
     ids = {
         int(number)
-        for entry in entries
-        for kind, _colon, number in [entry.history_user_id.partition(":")]
+        for actor in actors
+        for kind, _colon, number in [actor.partition(":")]
         if kind == "staff" and number.isdigit()
     }
     users = get_user_model()._base_manager.in_bulk(ids) if ids else {}

@@ -6,9 +6,10 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline, TabularInline
 
 from .forms import SEEN, KonzernForm
+from .sight import OfferSeen, seen
 
 
-class KonzernInlineMixin:
+class KonzernInlineMixin(OfferSeen):
     """Each row carries the version that was seen, like the page itself."""
 
     form = KonzernForm
@@ -22,7 +23,7 @@ class KonzernInlineMixin:
         return [*fields, SEEN] if SEEN not in fields else fields
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        rows = super().get_queryset(request)
+        rows = seen(request, super().get_queryset(request))
         related = getattr(self, "list_select_related", ())
         return rows.select_related(*related).order_by("pk") if related else rows
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +17,8 @@ SECTIONS = [
             ("companies.contactassignment", _("Assignments"), "badge"),
             ("companies.location", _("Locations"), "location_on"),
             ("companies.companylink", _("Links"), "link"),
+            ("companies.duplicates", _("Possible duplicates"), "content_copy"),
+            ("companies.import", _("Imports"), "upload_file"),
             ("groups.customergroup", _("Customer groups"), "groups"),
             ("groups.grouppropagation", _("Reach of prices"), "swap_vert"),
         ],
@@ -36,6 +40,8 @@ SECTIONS = [
         [
             ("integrations.apiclient", _("API clients"), "key"),
             ("integrations.event", _("Events"), "bolt"),
+            ("integrations.webhookendpoint", _("Webhook endpoints"), "webhook"),
+            ("integrations.webhookdelivery", _("Webhook deliveries"), "outbox"),
             ("auth.user", _("Staff"), "manage_accounts"),
             ("auth.group", _("Staff roles"), "shield_person"),
         ],
@@ -48,6 +54,8 @@ ABOUT = {
     "companies.contactassignment": _("Who has which role in which company"),
     "companies.location": _("Addresses for billing and shipping"),
     "companies.companylink": _("Owners, payers and franchises beside the tree"),
+    "companies.duplicates": _("Companies that may have been entered twice"),
+    "companies.import": _("Files in, with a preview of what would change"),
     "groups.customergroup": _("Who gets which price list"),
     "groups.grouppropagation": _("Whether groups count for companies above or below"),
     "approvals.purchaserequest": _("What waits for approval, and what was decided"),
@@ -59,16 +67,22 @@ ABOUT = {
     "approvals.ledgerentry": _("Every movement of money on limits"),
     "integrations.apiclient": _("Systems that may use the API, and their scopes"),
     "integrations.event": _("What other systems are told"),
+    "integrations.webhookendpoint": _("Where events are sent"),
+    "integrations.webhookdelivery": _("What was sent, when, and what was answered"),
     "auth.user": _("People who may log in here"),
     "auth.group": _("Rights that several of them share"),
 }
 
 # Pages that are no list of a model: their address, and the right they need.
 PAGES = {
+    "companies.duplicates": (
+        "admin:companies_company_duplicates",
+        "companies.view_company",
+    ),
     "approvals.may_they_buy": (
         "admin:approvals_may_they_buy",
         "approvals.view_purchaserequest",
-    )
+    ),
 }
 
 
@@ -110,8 +124,7 @@ def _list_of(label: str) -> str | None:
 
 
 def _may_see(request: HttpRequest, label: str) -> bool:
-    app, model = label.split(".")
-    may = request.user.has_perm
     if label in PAGES:
-        return may(PAGES[label][1])
-    return may(f"{app}.view_{model}") or may(f"{app}.change_{model}")
+        return request.user.has_perm(PAGES[label][1])
+    page = admin.site.get_model_admin(apps.get_model(label))
+    return page.has_view_permission(request)

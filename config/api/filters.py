@@ -1,7 +1,7 @@
 """Filters: documented names only, typed values, ids only of what the client sees."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,14 @@ def check_parameters(request: Request, known: set[str]) -> None:
         if "\0" in values[0] or any("\ud800" <= c <= "\udfff" for c in values[0]):
             text = "The text has characters that cannot be stored."
             raise invalid_parameter(name, text, "unstorable_text")
+
+
+def refuse_blanks(request: Request, names: Iterable[str]) -> None:
+    """Nothing is no value: else `?under=` would list everything."""
+    for name in names:
+        if request.query_params.get(name) == "":
+            text = "Give a value, or leave the parameter out."
+            raise invalid_parameter(name, text, "required")
 
 
 class IntegerFormField(forms.IntegerField):
@@ -176,6 +184,7 @@ class StrictFilterBackend(DjangoFilterBackend):
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None or not filterset.filters:
             return queryset
+        refuse_blanks(request, filterset.filters)
         if not filterset.is_valid():
             raise InvalidParameters(
                 {

@@ -26,6 +26,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from config.compiled import compiled
 from config.money import Money
 
 type Row = tuple[Any, ...]
@@ -133,6 +134,8 @@ class Plan:
     batches: list[tuple[str, Batch, int]] = field(default_factory=list)
     parts: list[tuple[str, Build]] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    selected: dict[QuerySet, QuerySet] = field(default_factory=dict)
+    by_key: dict[QuerySet, Callable[..., list[Row]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, source in self.shape.fields.items():
@@ -147,13 +150,28 @@ class Plan:
                 self.parts.append((name, self._build(source)))
         self.places = [self._column(column) for column in self.also]
 
-    def annotated(self, queryset: QuerySet) -> QuerySet:
-        # values_list() below leaves out what no field asks for.
-        return self.shape.annotate(queryset) if self.shape.annotate else queryset
+    def select(self, queryset: QuerySet) -> QuerySet:
+        """The columns of the rows, and no others; may be filtered and ordered yet."""
+        annotate = self.shape.annotate
+        rows = annotate(queryset) if annotate else queryset
+        return rows.values_list(*self.columns)
 
     def fetch(self, queryset: QuerySet) -> list[Row]:
         """One query."""
-        return list(self.annotated(queryset).values_list(*self.columns))
+        return list(self.select(queryset))
+
+    def select_all(self, queryset: QuerySet) -> QuerySet:
+        """The same for rows from which many calls start: worked out only once."""
+        if queryset not in self.selected:
+            self.selected[queryset] = self.select(queryset)
+        return self.selected[queryset].all()
+
+    def fetch_one(self, queryset: QuerySet, key: int) -> list[Row]:
+        """The row of that key, of rows from which many calls start."""
+        if queryset not in self.by_key:
+            rows = self.select_all(queryset)
+            self.by_key[queryset] = compiled(lambda pk: rows.filter(pk=pk).order_by())
+        return self.by_key[queryset](key)
 
     def build(self, rows: Iterable[Row], client: Any = None) -> list[dict[str, Any]]:
         """The objects; one more query per batch."""

@@ -14,9 +14,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from companies.models import Company, Contact
+from companies.models.company import HEAD
 from config.api.errors import invalid_parameter
-from config.api.etags import etag
+from config.api.etags import IF_MATCH, etag
 from config.api.pagination import KeysetPagination
+from config.compiled import ByKey
 from groups import services
 from groups.membership import listed_in
 from groups.models import CustomerGroup, GroupPropagation
@@ -42,12 +44,8 @@ from .serializers import (
 from .shapes import CUSTOMER_GROUP, MEMBER
 
 ID = "[1-9][0-9]{0,17}"
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="The ETag that was read; 412 if it is out of date.",
-)
+CONTACTS = ByKey(Contact.objects.order_by().only("id", "is_active"))
+COMPANIES = ByKey(Company.objects.order_by().only("id", HEAD))
 
 
 class CustomerGroupViewSet(
@@ -207,8 +205,8 @@ class PricingContextViewSet(ClientViewSet):
     )
     def list(self, request: Request) -> Response:
         contact_id, company_id = self._id("contact"), self._id("company")
-        contact = self._named(Contact, contact_id)
-        company = self._named(Company, company_id)
+        contact = self._named(CONTACTS, int(contact_id))
+        company = self._named(COMPANIES, int(company_id))
         return Response(answer(pricing_context(contact, company, client=self.client)))
 
     def _id(self, name: str) -> str:
@@ -219,9 +217,12 @@ class PricingContextViewSet(ClientViewSet):
             raise invalid_parameter(name, "An id is a whole number.", "invalid")
         return value
 
-    def _named[M: models.Model](self, model: type[M], pk: str) -> M:
-        rows = model._default_manager.visible_to(self.client)
-        found = rows.order_by().filter(pk=pk).first()
+    def _named(self, all_rows: ByKey, pk: int) -> Any:
+        seen = all_rows.rows.visible_to(self.client)
+        if seen is all_rows.rows:
+            found = all_rows.get(pk)
+        else:
+            found = seen.filter(pk=pk).first()
         if found is None:
             raise Http404
         return found

@@ -14,8 +14,8 @@ from config.fields import CleanCharField
 from config.history import track_history
 from config.text import fold, search_words
 from groups.errors import AutomaticGroup
-from integrations.models import ApiClient
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 
 class Kind(models.TextChoices):
@@ -45,15 +45,15 @@ def go_with_the_company(collector: Any, field: Any, groups: Any, using: str) -> 
 
 
 class CustomerGroupQuerySet(models.QuerySet["CustomerGroup"]):
-    def visible_to(self, client: ApiClient) -> Self:
-        """Groups of companies that the client sees.
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Groups of companies that the viewer sees.
 
-        A group across companies belongs to no hierarchy: only a client that sees all of
+        A group across companies belongs to no hierarchy: only a viewer that sees all of
         them sees it.
         """
-        if client.sees_all_hierarchies:
+        if viewer.sees_all_hierarchies:
             return self
-        return self.filter(company__in=Company.objects.visible_to(client).order_by())
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
 
     def automatic(self) -> Self:
         return self.exclude(kind=Kind.CUSTOM)

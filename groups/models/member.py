@@ -19,11 +19,21 @@ from companies.models import Company, Contact, ContactAssignment
 from config.history import track_history
 from groups.errors import AutomaticGroup
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 from .group import CustomerGroup
 
 
 class GroupMemberQuerySet(models.QuerySet["GroupMember"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Of groups that the viewer sees, and people that it sees."""
+        if viewer.sees_all_hierarchies:
+            return self
+        return self.filter(
+            group__in=CustomerGroup.objects.visible_to(viewer).order_by(),
+            contact__in=Contact.objects.visible_to(viewer).order_by().values("pk"),
+        )
+
     def in_force(self, on: date | None = None) -> Self:
         """Of active contacts who work in the hierarchy of the group on that day.
 

@@ -10,6 +10,7 @@ from companies.models import Company
 from config.history import track_history
 from groups.errors import NotAHeadCompany
 from integrations.recording import Recorded
+from integrations.sight import Viewer
 
 
 class Mode(models.TextChoices):
@@ -19,6 +20,11 @@ class Mode(models.TextChoices):
 
 
 class GroupPropagationQuerySet(models.QuerySet["GroupPropagation"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        if viewer.sees_all_hierarchies:
+            return self
+        return self.filter(company__in=Company.objects.visible_to(viewer).order_by())
+
     def stale(self) -> Self:
         """Of companies that have been moved below another: these do not count."""
         return self.filter(company__parent__isnull=False)

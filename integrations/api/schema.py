@@ -4,7 +4,17 @@ from typing import Any
 
 from drf_spectacular.contrib.django_oauth_toolkit import DjangoOAuthToolkitScheme
 
+from integrations.event_types import EVENT_TYPES, message_schema
+
 from .permissions import READING
+
+# Headers of Standard Webhooks 1.0, which every message has.
+HEADERS = {
+    "webhook-id": "Of the event; the same in every try. Keep it, to know repetitions.",
+    "webhook-timestamp": "Seconds since 1970 of this try.",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 of `id.timestamp.body` in Base64; "
+    "two of them, apart by a blank, while the secret is rotated.",
+}
 
 
 class BearerScheme(DjangoOAuthToolkitScheme):
@@ -12,7 +22,45 @@ class BearerScheme(DjangoOAuthToolkitScheme):
     name = "oauth2"
     priority = 1
 
-    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        """Any of these will do."""
         view = auto_schema.view
-        scope = view.read_scope if auto_schema.method in READING else view.write_scope
-        return {self.name: [scope] if scope else []}
+        reads = auto_schema.method in READING
+        scopes = [view.read_scope if reads else view.write_scope]
+        if view.action in getattr(view, "for_readers", ()):
+            scopes.append(view.read_scope)
+        return [{self.name: [scope]} for scope in dict.fromkeys(scopes)]
+
+
+def describe_webhooks(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Adds a webhook for each type of event (OpenAPI 3.1, `webhooks`)."""
+    result["webhooks"] = {
+        name: {
+            "post": {
+                "operationId": f"webhook_{name.replace('.', '_')}",
+                "summary": sentence,
+                "tags": ["webhooks"],
+                "parameters": [
+                    {
+                        "name": header,
+                        "in": "header",
+                        "required": True,
+                        "schema": {"type": "string"},
+                        "description": text,
+                    }
+                    for header, text in HEADERS.items()
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": message_schema(name)}},
+                },
+                "responses": {
+                    "2XX": {"description": "Received."},
+                    "410": {"description": "Send nothing more: pauses the endpoint."},
+                    "default": {"description": "Tried again later."},
+                },
+            }
+        }
+        for name, sentence in sorted(EVENT_TYPES.items())
+    }
+    return result

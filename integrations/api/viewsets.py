@@ -1,9 +1,10 @@
 """The base of all endpoints that an API client calls with its own rights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 from django.http import Http404
 from rest_framework import viewsets
 from rest_framework.request import Request
@@ -16,9 +17,14 @@ from config.api.etags import etag, expected_version
 from config.api.filters import check_parameters
 from config.api.parsers import NotAcceptedJSON
 from config.api.rows import Plan, Shape
-from config.db import repeated
+from config.compiled import ByKey, compiled
+from config.db import as_a_whole, repeated
 from config.errors import Forbidden, StaleVersion
 from integrations.models import ApiClient
+
+from .idempotency import once
+from .permissions import has_scope
+from .rates import count_call
 
 
 class OutOfSight(Forbidden):
@@ -42,6 +48,9 @@ class ClientViewSet(viewsets.GenericViewSet):
     # Query parameters of an action: @action(..., parameters=["depth"]).
     parameters: Sequence[str] = ()
     confirm_on: Sequence[str] = ()  # actions that a warning holds up: ?confirm=true
+    key_required_for: Sequence[str] = ()  # actions that need an Idempotency-Key
+    without_effect: Sequence[str] = ()  # POSTs that change nothing, so need no key
+    for_readers: Sequence[str] = ()  # POSTs for which the scope to read will do, too
     ordering_fields: Mapping[str, str] = {}  # name in ?ordering= → column
     default_ordering: Sequence[str] = ("id",)
     lookup_value_regex = "[1-9][0-9]{0,17}"  # fits into a bigint; ASCII only
@@ -68,20 +77,38 @@ class ClientViewSet(viewsets.GenericViewSet):
     @property
     def confirmed(self) -> bool:
         """Whether the caller knows what the change brings with it."""
-        asked = self.request.query_params.get("confirm", "false")
+        return self.flag("confirm")
+
+    def flag(self, parameter: str) -> bool:
+        """What the query string says of it: true, false, or nothing."""
+        asked = self.request.query_params.get(parameter, "false")
         if asked not in ("true", "false"):
-            raise invalid_parameter("confirm", "true or false.", "invalid")
+            raise invalid_parameter(parameter, "true or false.", "invalid")
         return asked == "true"
+
+    def has_scope(self, scope: str) -> bool:
+        """Of the token, and still of the client."""
+        return has_scope(self.request, scope)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         # Each call is one transaction that begins with reading: it can be repeated.
         name = request.method.lower()
         if handler := getattr(self, name, None):
+            if name == "post":
+                handler = once(self, handler)
             setattr(self, name, repeated(handler))
         return super().dispatch(request, *args, **kwargs)
 
+    def afterwards(self, response: Response) -> Response:
+        """What a POST still does and answers when its transaction is over.
+
+        Also after an answer that was given again.
+        """
+        return response
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        count_call(self.client)
         check_parameters(request, self.known_parameters())
 
     def known_parameters(self) -> set[str]:
@@ -96,22 +123,36 @@ class ClientViewSet(viewsets.GenericViewSet):
                 known.update(self.filterset_class.base_filters)
         return known
 
-    def get_queryset(self) -> models.QuerySet:
-        rows = super().get_queryset()
+    def get_queryset(self, plan: Plan | None = None) -> models.QuerySet:
+        """What the client may see; with a plan only its columns."""
+        rows = plan.select_all(self.queryset) if plan else super().get_queryset()
         if getattr(self, "swagger_fake_view", False):  # drf-spectacular has no client
             return rows.none()
+        return self.seen(rows)
+
+    def seen(self, rows: models.QuerySet) -> models.QuerySet:
+        """Of these, what the caller may see: in paths, and in the ids that it names."""
         return rows.visible_to(self.client)
 
     def get_object(self) -> models.Model:
         """The object named in the path, to be changed; 404 if the client sees none."""
-        found = self.get_queryset().filter(pk=self.kwargs["pk"]).first()
+        key = self.kwargs["pk"]
+        if self._sees_all:
+            found = by_key(type(self)).get(int(key))
+        else:
+            found = self.get_queryset().filter(pk=key).first()
         if found is None:
             raise Http404
         return found
 
     def check_visible(self) -> None:
         """404 if the client sees no object of the id in the path; reads no object."""
-        if not self.get_queryset().order_by().filter(pk=self.kwargs["pk"]).exists():
+        key = self.kwargs["pk"]
+        if self._sees_all:
+            found = bool(ids_of(type(self))(int(key)))
+        else:
+            found = self.get_queryset().order_by().filter(pk=key).exists()
+        if not found:
             raise Http404
 
     def plan(self, shape: Shape, *, also: tuple[str, ...] = ()) -> Plan:
@@ -123,27 +164,36 @@ class ClientViewSet(viewsets.GenericViewSet):
         )
 
     def page(
-        self, rows: models.QuerySet, shape: Shape | None = None, **options: Any
+        self,
+        rows: models.QuerySet | None = None,
+        shape: Shape | None = None,
+        **options: Any,
     ) -> Response:
-        """One page of the rows, in the order that was asked for."""
+        """One page, in the order that was asked for; of all rows if none are given."""
         shape = shape or self.shape
         options.setdefault("default", self.default_ordering)
         options.setdefault("allowed", self.ordering_fields)
         keys = self.paginator.keys(
-            rows.model,
+            self.queryset.model if rows is None else rows.model,
             self.request.query_params.get("ordering"),
             options["default"],
             options["allowed"],
         )
         plan = self.plan(shape, also=tuple(key.column for key in keys))
+        if rows is None:
+            rows = self.filter_queryset(self.get_queryset(plan))
+        else:
+            rows = plan.select(rows)
         return Response(
             self.paginator.page(rows, self.request, plan, client=self.client, **options)
         )
 
     def read(self, pk: int | str, plan: Plan) -> dict[str, Any]:
         """The object as this client sees it, and the ETag's version; Http404 if not."""
-        rows = self.get_queryset().filter(pk=pk)
-        found = plan.fetch(rows)
+        if self._sees_all:
+            found = plan.fetch_one(self.queryset, int(pk))
+        else:
+            found = list(self.get_queryset(plan).filter(pk=pk))
         if not found:
             raise Http404
         (value,) = plan.build(found, self.client)
@@ -193,6 +243,24 @@ class ClientViewSet(viewsets.GenericViewSet):
         (value,) = self.shape.rows(rows, self.client) or ({},)
         return value
 
+    def number(self, name: str, default: int, *, most: int, least: int = 0) -> int:
+        """A whole number in the query string."""
+        text = self.request.query_params.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            raise invalid_parameter(name, "Give a whole number.", "invalid")
+        if not least <= int(text) <= most:
+            raise invalid_parameter(name, f"From {least} to {most}.", "invalid")
+        return int(text)
+
+    @property
+    def _sees_all(self) -> bool:
+        """Whether the caller sees every object: then SQL that is kept will do."""
+        rows = self.queryset.all()
+        whole = type(self).get_queryset is ClientViewSet.get_queryset
+        return whole and self.seen(rows) is rows
+
     @property
     def _version(self) -> tuple[str, ...]:
         return ("version",) if "version" in self.shape.fields else ()
@@ -208,9 +276,22 @@ class ClientViewSet(viewsets.GenericViewSet):
         return names
 
 
+@cache
+def by_key(view: type[ClientViewSet]) -> ByKey:
+    """The objects of an endpoint, for clients that see all of them."""
+    return ByKey(view.queryset.all())
+
+
+@cache
+def ids_of(view: type[ClientViewSet]) -> Callable[[int], list[Any]]:
+    """The same, of which only the id is read."""
+    rows = view.queryset.order_by().values_list("pk")
+    return compiled(lambda pk: rows.filter(pk=pk))
+
+
 class ListMixin:
     def list(self, request: Request) -> Response:
-        return self.page(self.filter_queryset(self.get_queryset()))
+        return self.page()
 
 
 class RetrieveMixin:
@@ -223,7 +304,7 @@ class CreateMixin:
 
     def create(self, request: Request) -> Response:
         serializer = self.read_input()
-        with transaction.atomic(), serializer.placing_errors():
+        with as_a_whole(), serializer.placing_errors():
             return self.answer(self.perform_create(serializer).pk, 201)
 
     def perform_create(self, serializer: BaseSerializer) -> models.Model:
@@ -238,7 +319,7 @@ class UpdateMixin:
         instance = self.get_object()
         self.check_version(instance)
         serializer = self.read_input(instance, partial=partial)
-        with transaction.atomic(), serializer.placing_errors():
+        with as_a_whole(), serializer.placing_errors():
             return self.answer(self.perform_update(serializer).pk)
 
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -253,7 +334,7 @@ class DestroyMixin:
     def destroy(self, request: Request, pk: str) -> Response:
         instance = self.get_object()
         self.check_version(instance)
-        with transaction.atomic():
+        with as_a_whole():
             self.perform_destroy(instance)
         return Response(status=204)
 

@@ -6,6 +6,7 @@ from rest_framework.test import APIClient
 from integrations.models import ApiClient
 from tests.api.asking import World
 from tests.factories import make_client, make_token
+from tests.http import KeyedClient
 
 SCOPES = "companies:read companies:write companies:move contacts:read contacts:write"
 
@@ -15,9 +16,7 @@ def call_as() -> Callable[[ApiClient], APIClient]:
     """An HTTP client with a token of the API client; a crash is an answer with 500."""
 
     def make(client: ApiClient) -> APIClient:
-        http = APIClient(raise_request_exception=False)
-        http.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(client)}")
-        return http
+        return KeyedClient(token=make_token(client))
 
     return make
 

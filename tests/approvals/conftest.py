@@ -4,7 +4,17 @@ import pytest
 from rest_framework.test import APIClient
 
 from companies.models import Company
+from tests.approvals.meeting import (
+    meet,
+    no_condition,
+    no_hierarchy_lock,
+    no_repetition,
+    no_row_locks,
+)
 from tests.factories import make_client, make_token
+from tests.http import KeyedClient
+
+__all__ = ["meet", "no_condition", "no_hierarchy_lock", "no_repetition", "no_row_locks"]
 
 SCOPES = (
     "limits:read limits:write purchases:read purchases:write approvals:decide "
@@ -18,9 +28,7 @@ def caller() -> Callable[..., APIClient]:
 
     def make(scopes: str = SCOPES, *, only: tuple[Company, ...] = ()) -> APIClient:
         client = make_client(scopes=scopes, hierarchies=only, sees_all=not only)
-        http = APIClient(raise_request_exception=False)
-        http.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(client)}")
-        return http
+        return KeyedClient(token=make_token(client))
 
     return make
 

@@ -53,6 +53,7 @@ def test_staff_decide_where_nobody_else_can(action, status):
     page = client.get(page_of(request)).content.decode()
     assert "As agreed" in page
     assert f"staff:{client.user.pk}" in page
+    assert f"<td>{request.requester}</td><td>Submitted</td>" in page
 
 
 def test_staff_do_not_decide_for_the_people_of_a_company():

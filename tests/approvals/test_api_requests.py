@@ -4,14 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
+from approvals import services
 from approvals.api.serializers import BriefRequestSerializer, PurchaseRequestSerializer
 from approvals.api.shapes import BRIEF_REQUEST, PURCHASE_REQUEST
 from approvals.models import Decision, PurchaseRequest
 from companies.models import Company
 from companies.services import set_status
 from config.actors import SYSTEM
+from integrations.rates import forget_portions
 from tests.api_shapes import declared, described
 from tests.approvals.makers import (
     World,
@@ -21,6 +24,7 @@ from tests.approvals.makers import (
     person,
     submit,
 )
+from tests.clock import Clock
 from tests.factories import make_company, make_contact, make_location
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +230,30 @@ def test_a_submit_within_the_limits_is_approved_at_once(
     answer = api.post(URL, order(world, "buyer"))
 
     assert (answer.status_code, answer.json()["status"]) == (201, "APPROVED")
+
+
+def test_a_person_asks_for_so_many_purchases_in_a_minute(
+    api: APIClient, world: World, settings: Any
+) -> None:
+    # given
+    forget_portions()
+    settings.SUBMITS_PER_MINUTE = 2
+    clock = Clock(timezone.now().replace(second=30))
+    with clock.stopped():
+        for number in range(2):
+            api.post(URL, order(world, "buyer", reference=f"A{number}"))
+
+        # when
+        refused = api.post(URL, order(world, "buyer", reference="A3"))
+
+        # then
+        assert (refused.status_code, refused["Retry-After"]) == (429, "30")
+        assert refused.json()["code"] == "rate_limited"
+        assert PurchaseRequest.objects.count() == 2
+        assert not PurchaseRequest.objects.filter(reference="A3").exists()
+        other = api.post(URL, order(world, "requester", reference="A3"))
+        assert other.status_code == 201
+        assert api.post(CHECK, wish(world)).status_code == 200
 
 
 def test_a_reference_in_use_names_the_first(api: APIClient, world: World) -> None:
@@ -444,6 +472,9 @@ def test_lists_are_filtered(api: APIClient, world: World) -> None:
     assert found("status=PENDING") == [pending.pk]
     assert found("kind=QUOTE") == [approved.pk]
     assert found("reference=P") == [pending.pk]
+    services.order_request(approved, number="SO-1", actor=SYSTEM, expected_version=1)
+    assert found("order_number=SO-1") == [approved.pk]
+    assert found("order_number=so") == []
     assert found(f"created_before={day}") == []
     assert len(found(f"created_after={day}")) == 4
     assert api.get(f"{URL}?snapshot=1").status_code == 400

@@ -1,11 +1,16 @@
 """The database itself keeps what was asked for and decided, whoever writes."""
 
-import pytest
-from django.db import DatabaseError, connection, transaction
+from decimal import Decimal
 
-from approvals import services
-from approvals.models import Decision, PurchaseRequest, RequestHistory
-from tests.approvals.makers import acting, make_world, submit
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from approvals import ledger, services
+from approvals.models import Decision, LedgerEntry, PurchaseRequest, RequestHistory
+from config.actors import SYSTEM
+from tests.approvals.makers import acting, make_limit, make_world, submit
+from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -173,3 +178,121 @@ def test_a_request_starts_pending_or_approved() -> None:
         copy.save(force_insert=True)
 
     assert PurchaseRequest.objects.count() == 1
+
+
+def booked() -> LedgerEntry:
+    """A reservation, and a correction beside it."""
+    world = make_world()
+    limit = make_limit(company=world.head, period="MONTH")
+    submit(world.sub, world.buyer)
+    ledger.correct(
+        limit,
+        day=timezone.localdate(),
+        amount=Decimal(5),
+        actor=SYSTEM,
+        reason="By phone",
+    )
+    return limit.ledger.first()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "limit_id = limit_id + 1",
+        "period = 'YEAR'",
+        "period_start = '2020-01-01'",
+        "kind = 'RELEASE'",
+        "request_id = NULL",
+        "revision = 2",
+        "company_id = company_id + 1",
+        "amount = amount + 1",
+        "currency = 'USD'",
+        "reserved_before = reserved_before + 1",
+        "used_before = used_before + 1",
+        "cap = NULL",
+        "on_exceed = 'WARN'",
+        "actor = ''",
+        "reason = ''",
+        "call_id = 'x'",
+        "at = '2020-01-01 00:00:00+00:00'",
+    ],
+)
+def test_no_column_of_the_ledger_changes(change: str) -> None:
+    booked()
+    before = list(LedgerEntry.objects.values())
+
+    # The correction: it has a reason, which a reservation has not.
+    where = f"kind = '{kind_of(change)}'"
+    with pytest.raises(DatabaseError):
+        write(f"UPDATE approvals_ledgerentry SET {change} WHERE {where}")
+
+    assert list(LedgerEntry.objects.values()) == before
+
+
+def kind_of(change: str) -> str:
+    return "CORRECT" if change.startswith("reason") else "RESERVE"
+
+
+def test_the_ledger_is_kept_whoever_deletes() -> None:
+    entry = booked()
+
+    with pytest.raises(DatabaseError):
+        write("DELETE FROM approvals_ledgerentry")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        entry.delete()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        LedgerEntry.objects.all().delete()
+    entry.amount = Decimal(1)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        entry.save()
+
+    assert LedgerEntry.objects.count() == 2
+
+
+def test_a_superuser_reads_the_ledger_and_cannot_edit_it() -> None:
+    entry = booked()
+    pages = superuser()
+    path = "/admin/approvals/ledgerentry/"
+
+    assert pages.get(path).status_code == 200
+    assert pages.get(f"{path}{entry.pk}/change/").status_code == 200
+    for refused in (f"{path}add/", f"{path}{entry.pk}/delete/"):
+        assert pages.get(refused).status_code == 403
+        assert pages.post(refused, {"post": "yes"}).status_code == 403
+    assert pages.post(f"{path}{entry.pk}/change/", {"amount": 1}).status_code == 403
+
+    entry.refresh_from_db()
+    assert entry.amount == 100
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "RESERVE"},  # a second one of the same revision
+        {"kind": "RELEASE", "amount": 0},
+        {"kind": "RELEASE", "amount": -100},
+        {"kind": "RELEASE", "request": None},
+        {"kind": "CONFIRM", "revision": None},
+        {"kind": "CORRECT", "request": None},  # without a reason
+        {"kind": "CORRECT", "request": None, "reason": "x", "amount": 0},
+        {"kind": "CORRECT", "reason": "of a request"},
+    ],
+)
+def test_the_database_takes_no_entry_that_makes_no_sense(fields: dict) -> None:
+    entry = booked()
+    entry.pk = None
+    for name, value in fields.items():
+        setattr(entry, name, value)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        entry.save(force_insert=True)
+
+    assert LedgerEntry.objects.count() == 2
+
+
+@pytest.mark.parametrize("change", ["reserved = -1", "used = -0.01"])
+def test_no_counter_is_below_zero(change: str) -> None:
+    booked()
+
+    with pytest.raises(IntegrityError):
+        write(f"UPDATE approvals_limitcounter SET {change}")

@@ -4,13 +4,16 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from rest_framework.test import APIClient
 
 from approvals.models import PurchaseLimit
+from companies.models import ContactAssignment
 from config.actors import Actor
 from config.errors import StaleVersion
 from integrations.models import Event
-from tests.approvals.makers import make_limit, person
+from tests.approvals.makers import make_limit, make_world, person, submit
 from tests.factories import make_client, make_company, make_contact
+from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +82,21 @@ def test_a_bound_contact_is_of_the_hierarchy() -> None:
             unsaved(company=head, binds="CONTACT", contact=stranger).full_clean()
         (error,) = refused.value.error_dict["contact"]
         assert error.code == "not_in_hierarchy"
+
+
+def test_the_limit_of_somebody_who_has_left_can_still_be_changed() -> None:
+    head = make_company()
+    contact = person(head)
+    limit = make_limit(company=head, binds="CONTACT", contact=contact)
+    ContactAssignment.objects.get(contact=contact).delete()
+
+    limit.is_active = False
+    limit.full_clean()
+    limit.contact = make_contact()
+    with pytest.raises(ValidationError) as refused:
+        limit.full_clean()
+
+    assert refused.value.error_dict["contact"][0].code == "not_in_hierarchy"
 
 
 @pytest.mark.parametrize(
@@ -181,3 +199,74 @@ def test_a_client_sees_limits_of_its_hierarchies_only() -> None:
     assert list(visible(some)) == [ours]
     assert list(visible(none)) == []
     assert set(visible(all_)) == {ours, theirs}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "code"),
+    [
+        ({"time_zone": "Mars/Phobos"}, "time_zone", "unknown_time_zone"),
+        ({"time_zone": "../etc/passwd"}, "time_zone", "unknown_time_zone"),
+        ({"alert_percents": [101]}, "alert_percents", "percents"),
+        ({"alert_percents": [0]}, "alert_percents", "percents"),
+        ({"alert_percents": [-1]}, "alert_percents", "percents"),
+        ({"alert_percents": [True]}, "alert_percents", "percents"),
+        ({"alert_percents": ["80"]}, "alert_percents", "percents"),
+        ({"alert_percents": 80}, "alert_percents", "percents"),
+        (
+            {"alert_percents": [80], "period": "PURCHASE"},
+            "alert_percents",
+            "percents_without_period",
+        ),
+    ],
+)
+def test_a_wrong_limit_of_a_period_is_refused_at_its_field(
+    fields: dict[str, Any], place: str, code: str
+) -> None:
+    limit = unsaved(**{"period": "MONTH"} | fields)
+
+    with pytest.raises(ValidationError) as refused:
+        limit.full_clean()
+
+    assert [error.code for error in refused.value.error_dict[place]] == [code]
+
+
+def used_limit() -> PurchaseLimit:
+    world = make_world()
+    limit = make_limit(company=world.head, period="MONTH")
+    submit(world.sub, world.buyer)
+    return limit
+
+
+def test_a_used_limit_is_not_deleted_by_the_api(api: APIClient) -> None:
+    limit = used_limit()
+    events = Event.objects.count()
+    path = f"/api/v1/purchase-limits/{limit.pk}/"
+
+    answer = api.delete(path, headers={"If-Match": '"1"'})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
+    assert Event.objects.count() == events
+    assert api.get(path).json()["version"] == 1
+    ended = api.patch(path, {"is_active": False}, headers={"If-Match": '"1"'})
+    assert (ended.status_code, ended.json()["is_active"]) == (200, False)
+
+
+def test_a_used_limit_is_not_deleted_by_staff() -> None:
+    limit = used_limit()
+    path = f"/admin/approvals/purchaselimit/{limit.pk}/delete/"
+
+    asked = superuser().get(path)
+    answer = superuser().post(path, {"post": "yes"}, follow=True)
+
+    assert "ledger entr" in asked.content.decode().lower()
+    assert answer.status_code in (200, 403)
+    assert PurchaseLimit.objects.filter(pk=limit.pk).exists()
+
+
+def test_a_limit_that_was_never_used_is_deleted() -> None:
+    limit = make_limit(period="MONTH")
+
+    limit.delete()
+
+    assert not PurchaseLimit.objects.exists()
+    assert Event.objects.last().type == "purchase_limit.deleted"

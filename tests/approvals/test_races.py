@@ -5,111 +5,40 @@ transaction, after it has read what it decides from. With the guard it waits; in
 control, without the guard, it is done before the first one has written.
 """
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
+from django.utils import timezone
 
-from approvals import locks, membership, services, situation, stand_ins
+from approvals import membership, services, stand_ins
 from approvals.errors import OpenRequestExists, RequestNotPending
 from approvals.models import Decision, PurchaseRequest, RequestHistory, StandIn
-from approvals.services import asking, deciding, status
 from companies.models import Company, Contact, ContactAssignment
 from companies.services import move_company, set_status
-from config.actors import SYSTEM
-from config.errors import DomainError
+from config.actors import SYSTEM, Actor
+from config.errors import DomainError, StaleVersion
 from integrations.models import Event
 from tests.approvals.makers import (
     World,
     acting,
     make_approval_group,
+    make_rule,
     make_stand_in,
     make_world,
     person,
     submit,
 )
-from tests.factories import make_company
+from tests.approvals.meeting import Meeting
+from tests.factories import make_company, make_user
 from tests.races import run_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 20
 # The functions before which the first caller waits, where they are called.
-PLACES = {"set_status": deciding, "make_snapshot": asking}
-PAUSE = 1.0  # seconds in which the second caller is done, if nothing holds it up
-
-
-@dataclass
-class Meeting:
-    """What came of the two, and whether the second had to wait for the first."""
-
-    second_waited: bool = False
-    results: dict[str, Any] = field(default_factory=dict)
-
-
-@pytest.fixture
-def meet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meeting]:
-    def run(
-        first: Callable[[], Any], second: Callable[[], Any], *, before: str
-    ) -> Meeting:
-        """Start `second` when `first` is about to call the function `before`."""
-        meeting = Meeting()
-        inside, done = threading.Event(), threading.Event()
-        module = PLACES[before]
-        original = getattr(module, before)
-
-        def paused(*args: Any, **kwargs: Any) -> Any:
-            if threading.current_thread().name == "first":
-                inside.set()
-                meeting.second_waited = not done.wait(PAUSE)
-            return original(*args, **kwargs)
-
-        def work(name: str, what: Callable[[], Any]) -> None:
-            try:
-                meeting.results[name] = what()
-            except (DomainError, DatabaseError) as error:
-                meeting.results[name] = error
-            finally:
-                connections.close_all()
-                if name == "second":
-                    done.set()
-
-        monkeypatch.setattr(module, before, paused)
-        threads = [
-            threading.Thread(target=work, args=pair, name=pair[0])
-            for pair in (("first", first), ("second", second))
-        ]
-        threads[0].start()
-        assert inside.wait(20)
-        threads[1].start()
-        for thread in threads:
-            thread.join()
-        return meeting
-
-    return run
-
-
-@pytest.fixture
-def no_hierarchy_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "acquire_hierarchies", lambda *a, **k: None)
-
-
-@pytest.fixture
-def no_row_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (status, situation):
-        monkeypatch.setattr(module, "locked", lambda rows: rows)
-
-
-@pytest.fixture
-def no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        status,
-        "as_read",
-        lambda request: PurchaseRequest.objects.filter(pk=request.pk),
-    )
+DECIDED, FROZEN = "services.deciding.set_status", "services.asking.make_snapshot"
 
 
 def approving(request: PurchaseRequest, contact: Contact) -> Callable[[], Any]:
@@ -127,6 +56,13 @@ def declining(request: PurchaseRequest, contact: Contact) -> Callable[[], Any]:
 def withdrawing(request: PurchaseRequest) -> Callable[[], Any]:
     return lambda: services.withdraw_request(
         request, actor=acting(request.requester_id), expected_version=1
+    )
+
+
+def taking_over(request: PurchaseRequest) -> Callable[[], Any]:
+    staff = make_user(is_superuser=True)
+    return lambda: services.take_over_request(
+        request, actor=Actor.staff(staff.pk), expected_version=1, reason="x"
     )
 
 
@@ -155,10 +91,16 @@ def submitting(world: World) -> Callable[[], Any]:
 # One outcome
 
 
+def expiring(request: PurchaseRequest) -> Callable[[], Any]:
+    PurchaseRequest.objects.filter(pk=request.pk).update(expires_at=timezone.now())
+    return lambda: services.expire_request(request, actor=SYSTEM)
+
+
 RIVALS = {
     "decline": lambda request, world: declining(request, world.buyer),
     "approve by another": lambda request, world: approving(request, world.buyer),
     "withdraw": lambda request, world: withdrawing(request),
+    "take over": lambda request, world: taking_over(request),
 }
 
 
@@ -172,7 +114,7 @@ def test_of_an_approval_and_its_rival_one_wins(
     meeting = meet(
         approving(request, world.admin),
         RIVALS[rival](request, world),
-        before="set_status",
+        before=DECIDED,
     )
 
     assert meeting.second_waited
@@ -195,7 +137,7 @@ def test_control_without_row_lock_the_rival_overtakes(
     meeting = meet(
         approving(request, world.admin),
         RIVALS[rival](request, world),
-        before="set_status",
+        before=DECIDED,
     )
 
     # Still one outcome, by the condition of the UPDATE; but not the first one's.
@@ -213,12 +155,38 @@ def test_control_without_lock_and_condition_only_the_database_is_left(
     meeting = meet(
         approving(request, world.admin),
         declining(request, world.buyer),
-        before="set_status",
+        before=DECIDED,
     )
 
     assert not meeting.second_waited
     # The trigger refuses DECLINED → APPROVED: a crash for the client, not a 409.
     assert isinstance(meeting.results["first"], DatabaseError)
+
+
+def test_what_is_being_approved_does_not_expire(meet: Callable[..., Meeting]) -> None:
+    world = make_world()
+    request = submit(world.sub, world.requester)
+
+    meeting = meet(approving(request, world.admin), expiring(request), before=DECIDED)
+
+    # Passed over on PostgreSQL, waited for on SQLite: not expired in either case.
+    assert meeting.second_waited == (connection.vendor == "sqlite")
+    assert meeting.results["second"] is False
+    request.refresh_from_db()
+    assert (request.status, request.version) == ("APPROVED", 2)
+
+
+@pytest.mark.postgresql
+def test_control_without_row_lock_it_expires_while_it_is_approved(
+    meet: Callable[..., Meeting], no_row_locks: None
+) -> None:
+    world = make_world()
+    request = submit(world.sub, world.requester)
+
+    meeting = meet(approving(request, world.admin), expiring(request), before=DECIDED)
+
+    assert meeting.results["second"] is True
+    assert isinstance(meeting.results["first"], RequestNotPending)
 
 
 def test_of_many_at_once_one_wins() -> None:
@@ -266,6 +234,64 @@ def test_one_person_decides_once_at_the_same_moment() -> None:
         assert request.decisions.count() == 1
 
 
+def for_two() -> tuple[PurchaseRequest, list[Callable[[], Any]]]:
+    """A request that two people have to agree to, and then one more; and the two."""
+    world = make_world()
+    pair = [world.boss, person(world.head, "ADMIN")]
+    group = make_approval_group(company=world.head, members=pair)
+    last = make_approval_group(company=world.head, members=[person(world.head)])
+    steps = [{"approval_group": group, "quorum": 2}, {"approval_group": last}]
+    make_rule(company=world.sub, steps=steps)
+    request = submit(world.sub, world.buyer)
+    return request, [approving_now(request, one) for one in pair]
+
+
+def approving_now(request: PurchaseRequest, contact: Contact) -> Callable[[], Any]:
+    """Approve the newest version, as people do who read again after a 412."""
+
+    def approve() -> PurchaseRequest:
+        while True:
+            version = PurchaseRequest.objects.get(pk=request.pk).version
+            try:
+                return services.approve_request(
+                    request, actor=acting(contact), expected_version=version
+                )
+            except StaleVersion:
+                continue
+
+    return approve
+
+
+def test_the_last_two_of_a_quorum_open_the_next_step_once() -> None:
+    for _ in range(ROUNDS // 4):
+        request, both = for_two()
+
+        run_at_once(lambda n, both=both: both[n](), threads=2)
+
+        request.refresh_from_db()
+        assert (request.status, request.version) == ("PENDING", 3)
+        changes = [entry.change for entry in request.history.all()]
+        assert changes == ["SUBMITTED", "AGREED", "AGREED"]
+        assert open_position(request) == 2
+
+
+def open_position(request: PurchaseRequest) -> int:
+    return request.steps.open().order_by("position").first().position
+
+
+@pytest.mark.postgresql
+def test_control_without_row_lock_and_condition_two_write_the_same_version(
+    meet: Callable[..., Meeting], no_row_locks: None, no_condition: None
+) -> None:
+    _request, both = for_two()
+
+    meeting = meet(*both, before=DECIDED)
+
+    # Both were made on version 1: two changes of one version.
+    assert not meeting.second_waited
+    assert isinstance(meeting.results["first"], DatabaseError)
+
+
 # No decision by a right that has ended
 
 
@@ -309,7 +335,7 @@ def test_a_right_does_not_end_during_the_decision(
     world, request = request_for_buyer(end)
 
     meeting = meet(
-        approving(request, world.buyer), ENDS[end](world.buyer), before="set_status"
+        approving(request, world.buyer), ENDS[end](world.buyer), before=DECIDED
     )
 
     assert meeting.second_waited
@@ -325,7 +351,7 @@ def test_control_without_row_locks_it_ends_before_the_decision_is_written(
     world, request = request_for_buyer(end)
 
     meeting = meet(
-        approving(request, world.buyer), ENDS[end](world.buyer), before="set_status"
+        approving(request, world.buyer), ENDS[end](world.buyer), before=DECIDED
     )
 
     assert not meeting.second_waited
@@ -374,7 +400,7 @@ def test_a_stand_in_does_not_end_during_their_decision(
     request, named = waiting_for_a_deputy()
 
     meeting = meet(
-        approving(request, named.stand_in), ending_stand_in(named), before="set_status"
+        approving(request, named.stand_in), ending_stand_in(named), before=DECIDED
     )
 
     assert meeting.second_waited
@@ -389,7 +415,7 @@ def test_control_without_row_lock_a_stand_in_has_ended_before_they_decided(
     request, named = waiting_for_a_deputy()
 
     meeting = meet(
-        approving(request, named.stand_in), ending_stand_in(named), before="set_status"
+        approving(request, named.stand_in), ending_stand_in(named), before=DECIDED
     )
 
     assert not meeting.second_waited
@@ -405,7 +431,7 @@ def test_whose_right_it_is_does_not_lose_it_during_the_decision(
     meeting = meet(
         approving(request, named.stand_in),
         ENDS[end](named.contact),
-        before="set_status",
+        before=DECIDED,
     )
 
     assert meeting.second_waited
@@ -422,7 +448,7 @@ def test_control_without_row_locks_the_stand_in_decides_by_a_right_of_the_past(
     meeting = meet(
         approving(request, named.stand_in),
         ENDS[end](named.contact),
-        before="set_status",
+        before=DECIDED,
     )
 
     assert not meeting.second_waited
@@ -444,9 +470,7 @@ def test_nothing_new_after_a_hold_was_answered(
 ) -> None:
     world = make_world()
 
-    meeting = meet(
-        submitting(world), holding(getattr(world, which)), before="make_snapshot"
-    )
+    meeting = meet(submitting(world), holding(getattr(world, which)), before=FROZEN)
 
     assert meeting.second_waited
     assert meeting.results["first"].status == "PENDING"
@@ -460,9 +484,7 @@ def test_control_without_hierarchy_lock_a_request_comes_after_the_hold(
 ) -> None:
     world = make_world()
 
-    meeting = meet(
-        submitting(world), holding(getattr(world, which)), before="make_snapshot"
-    )
+    meeting = meet(submitting(world), holding(getattr(world, which)), before=FROZEN)
 
     assert not meeting.second_waited
     assert meeting.results["first"].status == "PENDING"
@@ -472,9 +494,7 @@ def test_no_decision_after_a_hold_was_answered(meet: Callable[..., Meeting]) -> 
     world = make_world()
     request = submit(world.sub, world.requester)
 
-    meeting = meet(
-        approving(request, world.admin), holding(world.head), before="set_status"
-    )
+    meeting = meet(approving(request, world.admin), holding(world.head), before=DECIDED)
 
     assert meeting.second_waited
     assert meeting.results["first"].status == "APPROVED"
@@ -487,9 +507,7 @@ def test_control_without_hierarchy_lock_a_decision_comes_after_the_hold(
     world = make_world()
     request = submit(world.sub, world.requester)
 
-    meeting = meet(
-        approving(request, world.admin), holding(world.head), before="set_status"
-    )
+    meeting = meet(approving(request, world.admin), holding(world.head), before=DECIDED)
 
     assert not meeting.second_waited
     assert meeting.results["first"].status == "APPROVED"
@@ -498,9 +516,7 @@ def test_control_without_hierarchy_lock_a_decision_comes_after_the_hold(
 def test_a_company_does_not_move_during_a_submit(meet: Callable[..., Meeting]) -> None:
     world = make_world()
 
-    meeting = meet(
-        submitting(world), moving(world, make_company()), before="make_snapshot"
-    )
+    meeting = meet(submitting(world), moving(world, make_company()), before=FROZEN)
 
     assert meeting.second_waited
     path = meeting.results["first"].snapshot["company"]["path"]
@@ -513,9 +529,7 @@ def test_control_without_hierarchy_lock_it_moves_during_a_submit(
 ) -> None:
     world = make_world()
 
-    meeting = meet(
-        submitting(world), moving(world, make_company()), before="make_snapshot"
-    )
+    meeting = meet(submitting(world), moving(world, make_company()), before=FROZEN)
 
     # Stored under the path that the company had left by then.
     assert not meeting.second_waited

@@ -389,7 +389,7 @@ def test_a_submit_takes_few_queries_however_many_companies(others: int) -> None:
     # The test's own transaction makes the service's one a savepoint: two more.
     own = [q for q in queries if "SAVEPOINT" not in q["sql"]]
     # One of them notes the mails to those who can decide.
-    assert len(own) == (15 if connection.vendor == "postgresql" else 14)
+    assert len(own) == 14
 
 
 # Decide

@@ -11,6 +11,7 @@ from django.utils import timezone
 from approvals import services, stand_ins
 from approvals.errors import AlreadyDecided, NotEligible, SelfApproval
 from approvals.models import ApprovalPolicy, PurchaseRequest, StandIn
+from approvals.services import deciding
 from companies.models import Contact, ContactAssignment
 from config.actors import SYSTEM, Actor
 from config.errors import StaleVersion
@@ -101,6 +102,19 @@ def test_no_change_is_no_version(world: World) -> None:
     )
 
     assert (same.version, StandIn.history.count()) == (1, 1)
+
+
+def test_a_stand_in_of_somebody_who_has_left_can_still_be_changed(world: World) -> None:
+    deputy = person(world.sub)
+    named = make_stand_in(company=world.sub, contact=world.admin, stand_in=deputy)
+    ContactAssignment.objects.get(contact=deputy).delete()
+    earlier = named.valid_until - timedelta(days=1)
+
+    changed = stand_ins.change_stand_in(
+        named, actor=SYSTEM, expected_version=1, valid_until=earlier
+    )
+
+    assert (changed.valid_until, changed.version) == (earlier, 2)
 
 
 @pytest.mark.parametrize(
@@ -383,6 +397,25 @@ def test_two_stand_ins_of_one_person_are_one_voice(world: World) -> None:
 
     assert agreed.status == "PENDING"
     assert approve(request, world.boss, version=3).status == "APPROVED"
+
+
+def test_who_was_named_in_that_moment_is_looked_at_once_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deputy = person(world.sub)
+    make_stand_in(company=world.sub, contact=world.admin, stand_in=deputy)
+    request = submit(world.sub, world.requester)
+    lock_decider, looks = deciding.lock_decider, []
+
+    def too_early(contact: int, path: Any) -> dict[int, Contact]:
+        looks.append(contact)
+        people = lock_decider(contact, path)
+        return people if looks[1:] else {contact: people[contact]}
+
+    monkeypatch.setattr(deciding, "lock_decider", too_early)
+
+    assert approve(request, deputy).status == "APPROVED"
+    assert looks == [deputy.pk, deputy.pk]
 
 
 # Nobody decides on a request of their own, by whatever detour

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from approvals import services
 from approvals.models import ApprovalGroup, PurchaseRequest
+from companies.imports import Caller, ImportRefused
 from companies.models import Company, Contact
 from tests.approvals.makers import (
     World,
@@ -18,6 +19,7 @@ from tests.approvals.makers import (
     submit,
 )
 from tests.factories import make_user
+from tests.imports import load
 
 pytestmark = pytest.mark.django_db
 
@@ -198,3 +200,19 @@ def test_the_stranding_of_many_requests_is_found_in_few_queries(
         )
 
     assert answer.json()["details"]["count"] == 12
+
+
+def test_an_import_that_strands_requests_has_to_be_confirmed(tmp_path) -> None:
+    _world, member, request = waiting()
+    file = tmp_path / "people.csv"
+    file.write_text(f"email,is_active\n{member.email},no\n")
+
+    with pytest.raises(ImportRefused) as refusal:
+        load(file, kind="contacts")
+
+    (fault,) = refusal.value.faults
+    assert (fault.record, fault.code) == (1, "would_strand_requests")
+    assert deciders(request) == {member.name}
+    load(file, kind="contacts", caller=Caller(confirm=True))
+    assert deciders(request) != {member.name}
+    assert not Contact.objects.get(pk=member.pk).is_active

@@ -5,8 +5,12 @@ from rest_framework.test import APIClient
 
 from integrations.models import ApiClient
 from tests.factories import make_client, make_token
+from tests.http import KeyedClient
 
-SCOPES = "companies:read companies:write companies:move contacts:read contacts:write"
+SCOPES = (
+    "companies:read companies:write companies:move contacts:read contacts:write "
+    "imports:write"
+)
 
 
 @pytest.fixture
@@ -14,10 +18,7 @@ def call_as() -> Callable[..., APIClient]:
     """An HTTP client with a token of the API client; a crash is a 500."""
 
     def make(client: ApiClient, *, scopes: str | None = None) -> APIClient:
-        http = APIClient(raise_request_exception=False)
-        token = make_token(client, scopes=scopes)
-        http.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-        return http
+        return KeyedClient(token=make_token(client, scopes=scopes))
 
     return make
 

@@ -327,6 +327,23 @@ def test_move_shows_a_preview_before_it_moves():
     assert entry.history_change_reason == "Sold"
 
 
+def test_placing_a_company_in_a_large_hierarchy_warns(settings):
+    # given
+    settings.COMPANY_LARGE_HIERARCHY = 3
+    _head, sub = make_chain(2)
+    company = make_company(name="Mover")
+    client = superuser()
+    # when
+    answer = {"seen_version": 1, "parent": sub.pk, "confirm": sub.pk}
+    act(client, company, "move", seen_version=1, parent="", confirm="top")
+    moved = act(client, company, "move", **answer)
+    back = act(client, company, "move", seen_version=2, parent="", confirm="top")
+    # then
+    warning = "The hierarchy of Mover is large. It has 3 companies or more"
+    for response in (moved, back):  # all that was said so far
+        assert sum(warning in text for text in said(response)) == 1
+
+
 def test_a_changed_answer_is_previewed_again():
     # given
     previewed, other = make_company(), make_company(name="Other")
@@ -387,7 +404,7 @@ def test_the_page_offers_only_what_makes_sense():
     offered = superuser().get(page_of(closed)).context_data["offered_actions"]
 
     # then
-    assert [action["name"] for action in offered] == ["move", "activate"]
+    assert [action["name"] for action in offered] == ["move", "activate", "merge"]
 
 
 @pytest.mark.parametrize("action", ["move", "activate", "hold", "close"])
@@ -479,7 +496,7 @@ def test_the_page_costs_the_same_queries_with_many_of_everything(
         client.get(page_of(company))
 
 
-QUERIES = 27
+QUERIES = 37
 
 
 def test_history_pages_back_to_the_first_entry():

@@ -165,7 +165,7 @@ def test_the_tree_costs_the_same_queries_however_large_it_is(
 
 
 # session, user, page and (list) its number of rows; with hits their paths
-QUERIES = (4, 5, 5, 5)
+QUERIES = (5, 6, 6, 6)
 
 
 def test_names_with_markup_are_shown_as_they_are():

@@ -378,19 +378,6 @@ def test_history_tells_before_and_after(api):
     assert api.get(page["next"]).json()["results"] == entries[1:2]
 
 
-def test_possible_duplicates_are_shown_with_reasons(api):
-    # given
-    same = {"registration_id": "HRB 1", "country": "DE"}
-    company, twin = make_company(**same), make_company(**same)
-    make_company(registration_id="HRB 1", country="AT")
-    # when
-    answer = api.get(f"/api/v1/companies/duplicates/?company={company.pk}")
-    # then
-    (found,) = answer.json()["results"]
-    assert found["company"]["id"] == twin.pk
-    assert [reason["code"] for reason in found["reasons"]] == ["same_registration_id"]
-
-
 def test_an_unused_company_is_deleted_and_a_used_one_is_not(api):
     # given
     head, sub = make_chain(2)

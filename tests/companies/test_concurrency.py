@@ -51,7 +51,6 @@ def without_tree_locks(monkeypatch):
         return found
 
     monkeypatch.setattr(guard, "acquire_gate", lambda **kwargs: None)
-    monkeypatch.setattr(guard, "acquire_hierarchies", lambda *args, **kwargs: None)
     monkeypatch.setattr(guard, "_read", read_and_hesitate)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from companies.imports import import_companies
+from companies.imports import import_files
 from companies.models import Company, Location
 from config.actors import SYSTEM
 from tests.factories import make_company
@@ -32,7 +32,7 @@ def test_an_import_takes_it(tmp_path):
     file = tmp_path / "companies.csv"
     file.write_text("code,name,country,city\npost,Post,XK,Prishtinë\n")
     # when
-    import_companies([file], actor=SYSTEM)
+    import_files("companies", file, actor=SYSTEM)
     # then
     assert Company.objects.get().country == Location.objects.get().country == "XK"
 

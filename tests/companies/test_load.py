@@ -1,5 +1,7 @@
 """Bulk loads leave what the same companies leave that are saved one by one."""
 
+from random import Random
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -7,7 +9,7 @@ from django.db import connection, transaction
 from companies.errors import ParentClosed, ParentGone, TooDeep, WouldCloseCycle
 from companies.models import Company, Location
 from companies.tree.check import find_tree_faults
-from companies.tree.load import load_companies
+from companies.tree.load import load_companies, load_in_parts
 from config.actors import SYSTEM, Actor
 from config.bulk import copy_rows
 from groups.models import CustomerGroup
@@ -96,6 +98,42 @@ def test_each_loaded_company_has_its_four_groups(count: int):
     # then
     kinds = CustomerGroup.objects.filter(company__in=ids).values_list("company", "kind")
     assert len(kinds) == len(set(kinds)) == 4 * count
+
+
+@pytest.mark.parametrize("order", ["parents first", "parents last", "mixed"])
+def test_any_number_is_loaded_in_parts(monkeypatch, order: str):
+    # given hierarchies of which some are larger than a part
+    monkeypatch.setattr("companies.tree.load.PART", 7)
+    stored = make_company(code="stored")
+    new: list[Company] = []
+    for number in range(12):
+        head = unsaved(f"h{number}", stored if number == 5 else None)
+        hierarchy = [head]
+        hierarchy += [unsaved(f"h{number}-{n}", head) for n in range(number)]
+        hierarchy += [unsaved(f"h{number}-low", hierarchy[-1])]
+        new += hierarchy if order == "parents first" else hierarchy[::-1]
+    if order == "mixed":
+        Random(1).shuffle(new)
+    expected = {c.code: c.parent.code if c.parent else None for c in new}
+    # when
+    count = load_in_parts(iter(new), actor=SYSTEM)
+    # then
+    assert count == len(new)
+    assert parents() == expected | {"stored": None}
+    assert find_tree_faults() == []
+    assert CustomerGroup.objects.count() == 4 * (count + 1)
+
+
+def test_parts_are_stored_together_or_not_at_all(monkeypatch):
+    # given
+    monkeypatch.setattr("companies.tree.load.PART", 2)
+    make_company(code="taken")
+    new = [unsaved(code) for code in ("a", "b", "c", "d", "Taken")]
+    # when
+    with pytest.raises(ValidationError), transaction.atomic():
+        load_in_parts(new, actor=SYSTEM)
+    # then
+    assert parents() == {"taken": None}
 
 
 def test_loaded_objects_can_be_changed_and_moved():

@@ -83,6 +83,16 @@ def test_a_code_is_made_from_the_name():
     assert make_code("***") == "company"
 
 
+def test_a_made_code_is_the_first_that_is_free(monkeypatch):
+    monkeypatch.setattr("companies.models.company.MOST_CODES", 3)
+    made = [Company.objects.create(name="Acme") for _ in range(16)]
+
+    assert made[-1].code == "acme-16"
+    made[12].delete()
+    assert Company.objects.create(name="ACME").code == "acme-13"
+    assert Company.objects.create(name="Acme 1").code == "acme-1"
+
+
 @pytest.mark.parametrize("code", ["a b", "a/b", "ä", "x" * 65, "a\n", "a%2Fb"])
 def test_a_code_has_plain_characters_only(code):
     assert "code" in problems(Company(name="Acme", code=code))
@@ -160,6 +170,18 @@ def test_a_search_finds_parts_of_words_without_accents():
     company.name = "Renamed"
     company.save(update_fields=["name"])
     assert not Company.objects.matching("Ärztehaus").exists()
+
+
+@pytest.mark.parametrize(
+    "word", ["100%", "o'neill", r"a\b", "_x", "%s", "%(a)s", '"', "?"]
+)
+def test_a_search_takes_every_character_as_it_is(word):
+    company = make_company(name=f"Say {word} here")
+    make_company(name="Say 100 onei;ll a/b yx s a(s here")
+
+    assert list(Company.objects.matching(f"say {word}")) == [company]
+    assert Company.objects.matching(word).count() == 1
+    assert not Company.objects.matching(f"{word}{word}").exists()
 
 
 # Versions and history

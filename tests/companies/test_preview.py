@@ -43,6 +43,18 @@ def test_a_preview_of_a_move_says_what_would_change_and_changes_nothing() -> Non
     assert low.pk  # moves along
 
 
+def test_a_preview_of_a_move_into_a_large_hierarchy_says_so(settings) -> None:
+    settings.COMPANY_LARGE_HIERARCHY = 4
+    head, _middle, _low = make_chain(3)
+    small, company = make_company(), make_company()
+
+    into_large, into_small = (preview_move(company, one) for one in (head, small))
+
+    (said,) = [line for line in into_large.sentences() if line.startswith("Hierarchy")]
+    assert "4 companies or more" in said
+    assert "size" not in [change.topic for change in into_small.changes]
+
+
 def test_a_preview_asks_all_who_listen_before_and_after_the_change() -> None:
     head, low = make_chain(2)
 

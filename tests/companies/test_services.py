@@ -15,7 +15,6 @@ from companies.services import (
     delete_company,
     erase_contact,
     move_company,
-    possible_duplicates,
     set_status,
 )
 from companies.signals import contact_erased
@@ -251,12 +250,3 @@ def test_an_erased_person_is_not_assigned_again():
         assignment.full_clean()
 
     assert refusal.value.error_dict["contact"][0].code == "contact_erased"
-
-
-def test_possible_duplicates_are_shown():
-    same = {"registration_id": "HRB 1", "country": "DE"}
-    company, twin = make_company(**same), make_company(**same)
-    make_company(registration_id="HRB 1", country="AT")
-
-    assert list(possible_duplicates(company)) == [twin]
-    assert list(possible_duplicates(make_company())) == []

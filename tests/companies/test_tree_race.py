@@ -1,13 +1,11 @@
-"""Eight processes write the tree at once; without the guard they break it.
-
-Run with `-s` to see the figures.
-"""
+"""Eight processes write the tree at once; without the guard they break it."""
 
 import pytest
 from django.db import connection
 
 from companies.models import Company
 from companies.tree.check import find_tree_faults
+from tests import figures
 from tests.companies.tree_writers import Outcome, database_url, write_at_once
 from tests.factories import make_company
 
@@ -30,10 +28,8 @@ def forest(monkeypatch):
 
 def told(outcome: Outcome, guarded: str) -> list:
     faults = find_tree_faults()
-    print(  # noqa: T201
-        f"\nFIGURES {connection.vendor}, {guarded}: {outcome}; "
-        f"{Company.objects.count()} companies, {len(faults)} faults"
-    )
+    count = Company.objects.count()
+    figures.show(f"tree, {guarded}: {outcome}; {count} companies, {len(faults)} faults")
     return faults
 
 

@@ -123,7 +123,7 @@ def _take_guard_out() -> None:
     def nothing(*args: object, **kwargs: object) -> None:
         return None
 
-    guard.acquire_gate = guard.acquire_hierarchies = nothing
+    guard.acquire_gate = nothing
     db.require_write_transaction = nothing
     if connection.vendor == "sqlite":
         connection.settings_dict["OPTIONS"]["transaction_mode"] = None

@@ -7,7 +7,12 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connections
 
-from config.checks import check_database, check_exposure, check_links
+from config.checks import (
+    check_database,
+    check_exposure,
+    check_links,
+    check_second_factor,
+)
 from config.env import SQLITE_PRAGMAS
 
 GOOD = {"transaction_mode": "IMMEDIATE", "init_command": SQLITE_PRAGMAS}
@@ -157,3 +162,13 @@ def test_settings_of_production_are_clean():
     )
 
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_console_that_a_password_alone_opens_is_warned_of(settings):
+    # given
+    settings.SECOND_FACTOR_REQUIRED = False
+
+    # then
+    assert [warning.id for warning in check_second_factor()] == ["konzern.W009"]
+    settings.SECOND_FACTOR_REQUIRED = True
+    assert check_second_factor() == []

@@ -8,18 +8,23 @@ from django.db import (
     connections,
     transaction,
 )
+from django.test.utils import CaptureQueriesContext
 
-from companies.models import ContactAssignment
+from companies.models import Company, Contact, ContactAssignment
 from config.db import (
     acquire_gate,
     acquire_hierarchies,
+    as_a_whole,
     is_busy,
     is_check_violation,
     is_foreign_key_violation,
     is_unique_violation,
     locked,
+    part_of_transaction,
 )
+from config.errors import StaleVersion
 from integrations.models import Event, EventCounter
+from tests.factories import make_company, make_contact
 
 KINDS = [is_unique_violation, is_foreign_key_violation, is_check_violation]
 
@@ -117,3 +122,46 @@ def test_busy_means_that_trying_again_may_help(cause: Cause, busy: bool):
     error.__cause__ = cause
 
     assert is_busy(error) is busy
+
+
+@pytest.mark.django_db
+def test_what_fails_as_a_whole_is_undone_without_savepoints_inside():
+    # given
+    make_company(code="before")
+    # when
+    with CaptureQueriesContext(connection) as queries, pytest.raises(StaleVersion):
+        save_two_of_which_one_is_stale()
+    # then
+    assert set(Company.objects.values_list("code", flat=True)) == {"before"}
+    marks = [q["sql"] for q in queries if q["sql"].startswith("SAVEPOINT")]
+    assert len(marks) == 1  # of the whole; the test itself is a transaction
+
+
+def save_two_of_which_one_is_stale() -> None:
+    with as_a_whole():
+        stored = make_contact()
+        stale = Contact.objects.get(pk=stored.pk)
+        stored.save()
+        stale.save()
+
+
+def make_one_and_fail() -> None:
+    with part_of_transaction():
+        make_company(code="undone")
+        raise RuntimeError
+
+
+@pytest.mark.django_db
+def test_elsewhere_a_part_may_fail_without_the_rest():
+    # when
+    with part_of_transaction():
+        make_company(code="kept")
+        with pytest.raises(RuntimeError):
+            make_one_and_fail()
+    # then
+    assert set(Company.objects.values_list("code", flat=True)) == {"kept"}
+    with as_a_whole():
+        pass
+    with part_of_transaction(), pytest.raises(RuntimeError):
+        make_one_and_fail()  # after a whole it is as before
+    assert Company.objects.count() == 1

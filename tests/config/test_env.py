@@ -74,6 +74,15 @@ def test_a_postgresql_url(monkeypatch):
     assert database["NAME"] == "kon zern"
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["pool"]["max_size"] == 4
+    assert database["OPTIONS"]["prepare_threshold"] == 5
+
+    # when: a pooler is between that knows no prepared statements
+    database = env_database(
+        NAME, default=Path(), pool_size=4, timeouts={}, prepare=False
+    )
+
+    # then
+    assert database["OPTIONS"]["prepare_threshold"] is None
 
 
 def test_limits_of_time_are_options_of_each_connection(monkeypatch):

@@ -139,13 +139,15 @@ def test_staff_read_why_an_action_or_a_deletion_was_not_done():
     assert stored() == before
 
 
-@pytest.mark.parametrize("command", ["import_companies", "check_tree"])
+@pytest.mark.parametrize("command", ["import_data", "check_tree"])
 def test_a_command_says_it_in_a_sentence(tmp_path, command):
     # given
     make_company()
     before = stored()
     (tmp_path / "new.csv").write_text("code,name\nnew,New\n")
-    wanted = ["--fix"] if command == "check_tree" else [str(tmp_path / "new.csv")]
+    wanted = ["--fix"]
+    if command == "import_data":
+        wanted = ["companies", str(tmp_path / "new.csv")]
     # when
     with (
         gate_held(),

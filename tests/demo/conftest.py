@@ -34,6 +34,8 @@ class Server:
         """What the lines print, run as they are."""
         done = subprocess.run(  # noqa: S603
             ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607
+            cwd=ROOT,
+            env=_environment(self.database),
             capture_output=True,
             text=True,
             timeout=600,
@@ -49,6 +51,7 @@ def _environment(database: str) -> dict[str, str]:
         "DATABASE_URL": database,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
+        "WEBHOOK_ALLOW_PRIVATE": "1",
     }
 
 
@@ -81,7 +84,7 @@ def server(
         if os.environ.get("KONZERN_REQUIRE_E2E"):
             pytest.fail("No curl, or no bash.")
         pytest.skip("needs curl and bash; .ci/run fails without")
-    port, log = _free_port(), tmp_path_factory.mktemp("server") / "log"
+    port, log = free_port(), tmp_path_factory.mktemp("server") / "log"
     reset = ["--reset"] if connection.vendor == "sqlite" else []
     with log.open("w") as output:
         serving = subprocess.Popen(  # noqa: S603
@@ -100,7 +103,7 @@ def server(
         serving.wait(30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = DOCUMENTS[0].read_text()
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -29,9 +31,18 @@ def test_every_document_is_linked_from_another():
     assert [one.name for one in DOCUMENTS[1:] if one.resolve() not in linked] == []
 
 
+def test_the_import_of_the_readme_changes_nothing_of_the_demo(server):
+    command = re.search(r"^uv run (manage.py import_data .*)$", README, re.MULTILINE)[1]
+
+    printed = server.bash(f"{sys.executable} {command}")
+
+    counted = r"Dry run: 0 created, 0 updated, 0 moved, [1-9]\d* unchanged, 0 refused"
+    assert re.match(counted, printed)
+
+
 def test_the_call_of_the_readme_works(server):
     # given
-    call = re.search(r"```\n(curl .*?)```", DOCUMENTS[0].read_text(), re.DOTALL)[1]
+    call = re.search(r"```\n(curl .*?)```", README, re.DOTALL)[1]
     login = re.search(r"^CLIENT=.*\n.*$", server.printed, re.MULTILINE)[0]
 
     # when

@@ -5,6 +5,7 @@ from rest_framework.test import APIClient
 
 from companies.models import Company
 from tests.factories import make_client, make_token
+from tests.http import KeyedClient
 
 SCOPES = "groups:read groups:write companies:read companies:write"
 
@@ -15,9 +16,7 @@ def caller() -> Callable[..., APIClient]:
 
     def make(scopes: str = SCOPES, *, only: tuple[Company, ...] = ()) -> APIClient:
         client = make_client(scopes=scopes, hierarchies=only, sees_all=not only)
-        http = APIClient(raise_request_exception=False)
-        http.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(client)}")
-        return http
+        return KeyedClient(token=make_token(client))
 
     return make
 

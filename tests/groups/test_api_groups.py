@@ -729,8 +729,8 @@ def test_every_operation_is_in_the_table_of_scopes():
     # then
     found = set()
     for prefix, view, _basename in router.registry:
-        if not view.__module__.startswith("groups."):
-            continue
+        if not view.__module__.startswith("groups.") or prefix.startswith("as/"):
+            continue  # acting for people: tests/matrix
         for route in router.get_routes(view):
             for method in router.get_method_map(view, route.mapping):
                 path = route.url.strip("^$").replace("{prefix}", prefix)

@@ -85,7 +85,7 @@ def by_import(code: str, parent: Company | None) -> None:
         row = f"{code},x,{parent.code if parent else ''}"
         below = f"{code}-below,x,{code}"
         path.write_text(f"code,name,parent_code\n{row}\n{below}\n", encoding="utf-8")
-        call_command("import_companies", str(path), stdout=StringIO())
+        call_command("import_data", "companies", str(path), stdout=StringIO())
 
 
 def by_load(code: str, parent: Company | None) -> None:

@@ -255,12 +255,14 @@ def run_machine(*, runs: int, steps: int) -> None:
     )
 
 
-@pytest.mark.django_db
+# Each run in a transaction of its own: in one around all of them PostgreSQL would look
+# at every row that earlier runs have taken back.
+@pytest.mark.django_db(transaction=True)
 def test_members_follow_assignments_dates_and_moves():
     run_machine(runs=5, steps=20)
 
 
 @pytest.mark.long
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_members_follow_assignments_dates_and_moves_for_4000_steps():
     run_machine(runs=100, steps=40)

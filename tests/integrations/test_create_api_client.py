@@ -1,5 +1,6 @@
 import re
 import shlex
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -64,6 +65,9 @@ def test_sees_nothing_unless_told_and_says_so():
     "args",
     [
         ("--scopes", "companies:fly"),
+        ("--scopes", "act companies:write"),
+        ("--scopes", "companies:read", "--expires", "tomorrow"),
+        ("--scopes", "companies:read", "--calls-per-minute", "0"),
         ("--scopes", "companies:read", "--hierarchy", "nowhere"),
         ("--scopes", "companies:read", "--hierarchy", "a", "--all-hierarchies"),
     ],
@@ -72,6 +76,15 @@ def test_refuses_what_is_not_there_and_makes_nothing(args: tuple[str, ...]):
     with pytest.raises(CommandError):
         run("shop", *args)
     assert not ApiClient.objects.exists()
+
+
+def test_ends_at_a_date_and_has_a_limit_of_its_own():
+    limits = ("--expires", "2027-01-31", "--calls-per-minute", "900")
+    run("shop", "--scopes", "act", *limits)
+
+    made = ApiClient.objects.get()
+    assert made.expires_at == datetime(2027, 1, 31, tzinfo=UTC)
+    assert made.calls_per_minute == 900
 
 
 def test_an_unknown_scope_is_named():

@@ -127,7 +127,9 @@ def test_null_is_the_greatest_value_on_both_databases(rf):
             request.query_params, request.auth = request.GET, None
             keys = KeysetPagination().keys(rows.model, ordering, ["id"], ALLOWED)
             plan = shape.plan(also=tuple(key.column for key in keys))
-            page = KeysetPagination().page(rows, request, plan, allowed=ALLOWED)
+            page = KeysetPagination().page(
+                plan.select(rows), request, plan, allowed=ALLOWED
+            )
             found += [row["name"] for row in page["results"]]
             url = page["next"]
         return found

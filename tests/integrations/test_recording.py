@@ -64,7 +64,8 @@ def test_an_event_says_what_it_is_about_and_nothing_personal():
     assert event.subject_id == assignment.pk
     assert event.stream == assignment.company_id
     names = {field.name for field in Event._meta.get_fields()}
-    assert names == {"id", "stream", "number", "type", "subject_id", "occurred_at"}
+    ids = {"id", "stream", "number", "subject_id", "position"}
+    assert names == ids | {"type", "occurred_at"}
 
 
 @pytest.mark.parametrize("make", [make_location, make_link, make_assignment])

@@ -47,8 +47,14 @@ def test_a_write_is_described_with_if_match_and_its_problems(schema):
     # then
     assert "If-Match" in parameters(operation)
     assert operation["security"] == [{"oauth2": ["companies:write"]}]
-    problem = operation["responses"]["default"]["content"]["application/problem+json"]
-    assert problem == {"schema": {"$ref": "#/components/schemas/Problem"}}
+    stale = operation["responses"]["412"]
+    assert stale == {"$ref": "#/components/responses/PreconditionFailed"}
+    response = schema["components"]["responses"]["PreconditionFailed"]
+    problem = response["content"]["application/problem+json"]["schema"]
+    assert problem["allOf"] == [
+        {"$ref": "#/components/schemas/Problem"},
+        {"properties": {"code": {"enum": ["stale_version"]}}},
+    ]
 
 
 def test_an_object_is_described_with_its_groups(schema):

@@ -10,10 +10,15 @@ from .limits import (
     EffectiveLimitsSerializer,
     PurchaseLimitSerializer,
 )
+from .me import MeSerializer
 from .requests import (
+    ActingChangeSerializer,
+    ActingCheckSerializer,
+    ActingSubmitSerializer,
     BriefRequestSerializer,
     ChangeSerializer,
     CommentSerializer,
+    InboxSerializer,
     OrderSerializer,
     PurchaseCheckSerializer,
     PurchaseRequestSerializer,
@@ -22,11 +27,16 @@ from .requests import (
     VerdictSerializer,
 )
 from .rulebook import (
+    ActingStandInSerializer,
     ApprovalRuleSerializer,
     StandInSerializer,
 )
 
 __all__ = [
+    "ActingChangeSerializer",
+    "ActingCheckSerializer",
+    "ActingStandInSerializer",
+    "ActingSubmitSerializer",
     "ApprovalGroupSerializer",
     "ApprovalRuleSerializer",
     "ApproversSerializer",
@@ -35,6 +45,8 @@ __all__ = [
     "ChangeSerializer",
     "CommentSerializer",
     "EffectiveLimitsSerializer",
+    "InboxSerializer",
+    "MeSerializer",
     "OrderSerializer",
     "PurchaseCheckSerializer",
     "PurchaseDecisionSerializer",

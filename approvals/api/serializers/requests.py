@@ -19,17 +19,10 @@ from .limits import SERVERS
 MOST_ITEMS = 1000
 
 
-class WishSerializer(StrictSerializer):
-    """Who wants to buy for how much, for which company."""
+class ActingCheckSerializer(StrictSerializer):
+    """A purchase to be asked about, by the person for whom a shop acts."""
 
-    company = VisibleRelatedField(queryset=Company.objects.all())
-    requester = VisibleRelatedField(queryset=Contact.objects.all())
     money = MoneyField()
-
-
-class PurchaseCheckSerializer(WishSerializer):
-    """A purchase to be asked about."""
-
     kind = serializers.ChoiceField(
         PurchaseRequest.Kind.choices,
         required=False,
@@ -41,6 +34,17 @@ class PurchaseCheckSerializer(WishSerializer):
         help_text="What the answer would be then, as far as is known now; within ten "
         "years from now.",
     )
+
+
+class WhoSerializer(StrictSerializer):
+    """Who wants to buy, for which company."""
+
+    company = VisibleRelatedField(queryset=Company.objects.all())
+    requester = VisibleRelatedField(queryset=Contact.objects.all())
+
+
+class PurchaseCheckSerializer(ActingCheckSerializer, WhoSerializer):
+    """A purchase to be asked about."""
 
 
 class ItemSerializer(StrictSerializer):
@@ -70,11 +74,16 @@ class ContentSerializer(StrictSerializer):
     note = TextField(max_length=2000, required=False, allow_blank=True)
 
 
-class SubmitSerializer(ContentSerializer, WishSerializer):
-    """A purchase to be asked for."""
+class ActingSubmitSerializer(ContentSerializer):
+    """A purchase to be asked for, by the person for whom a shop acts."""
 
+    money = MoneyField()
     kind = serializers.ChoiceField(PurchaseRequest.Kind.choices)
     reference = TextField(max_length=64)
+
+
+class SubmitSerializer(ActingSubmitSerializer, WhoSerializer):
+    """A purchase to be asked for."""
 
 
 class CommentSerializer(StrictSerializer):
@@ -89,10 +98,14 @@ class VerdictSerializer(CommentSerializer):
     contact = VisibleRelatedField(queryset=Contact.objects.all())
 
 
-class ChangeSerializer(ContentSerializer, VerdictSerializer):
+class ActingChangeSerializer(ContentSerializer, CommentSerializer):
     """All that is asked for from now on: what is left out is asked for no more."""
 
     money = MoneyField()
+
+
+class ChangeSerializer(ActingChangeSerializer, VerdictSerializer):
+    """All that the person asks for from now on."""
 
 
 class OrderSerializer(CommentSerializer):
@@ -200,6 +213,7 @@ class BriefRequestSerializer(serializers.ModelSerializer):
             "submitted_at",
             "decided_at",
             "escalated_at",
+            "taken_over_at",
             *SERVERS,
         ]
 
@@ -224,3 +238,10 @@ class PurchaseRequestSerializer(BriefRequestSerializer):
             "decisions",
             "history",
         ]
+
+
+class InboxSerializer(serializers.Serializer):
+    """What waits for a person."""
+
+    results = BriefRequestSerializer(many=True)
+    next = serializers.URLField(allow_null=True)

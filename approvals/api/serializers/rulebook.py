@@ -128,3 +128,11 @@ class StandInSerializer(CleanModelSerializer):
         ]
         read_only_fields = ["id", *SERVERS]
         create_only_fields = ["company", "contact", "stand_in"]
+
+
+class ActingStandInSerializer(StandInSerializer):
+    """Who decides for the person for whom a shop acts."""
+
+    class Meta(StandInSerializer.Meta):
+        read_only_fields = ["id", "company", "contact", *SERVERS]
+        create_only_fields = ["stand_in"]

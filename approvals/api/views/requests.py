@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import transaction
 from drf_spectacular.utils import (
-    OpenApiParameter,
     OpenApiResponse,
     PolymorphicProxySerializer,
     extend_schema,
@@ -36,16 +35,12 @@ from approvals.api.shapes import BRIEF_REQUEST, PURCHASE_REQUEST
 from approvals.models import PurchaseRequest
 from approvals.rules import Decision, Purchase
 from config.actors import Actor
+from config.api.etags import IF_MATCH
 from config.api.rows import Shape
+from config.db import as_a_whole
 from config.money import Money
+from integrations.api.rates import count_submit
 from integrations.api.viewsets import ClientViewSet, ListMixin, RetrieveMixin
-
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="The ETag that was read; 412 if it is out of date.",
-)
 
 
 class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
@@ -55,6 +50,9 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     filterset_class = PurchaseRequestFilterSet
     read_scope = "purchases:read"
     write_scope = "purchases:write"
+    key_required_for = ("create", "change", "approve", "decline")
+    without_effect = ("check",)
+    for_readers = ("check",)
     default_ordering = ("-id",)
     ordering_fields = {"created_at": "created_at", "updated_at": "updated_at"}
 
@@ -70,9 +68,16 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     def check_permissions(self, request: Request) -> None:
         # A check changes nothing: the scope to read is enough, and the one to submit.
         scopes = request.auth.scope.split() if request.auth else ()
-        if self.action == "check" and "purchases:write" not in scopes:
+        if self.action in self.for_readers and self.write_scope not in scopes:
             self.write_scope = self.read_scope
         super().check_permissions(request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action == "create" and request._request.body:  # kept: it is read twice
+            person = request.data.get("requester")
+            if isinstance(person, int) and 0 < person < 2**63:
+                count_submit(self.client, person)
 
     @extend_schema(
         summary="Submit a purchase",
@@ -86,9 +91,11 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
         },
     )
     def create(self, request: Request) -> Response:
-        values = self.read_action(SubmitSerializer)
+        return self.submit(self.read_action(SubmitSerializer))
+
+    def submit(self, values: dict[str, Any]) -> Response:
         person = self._as(values["requester"].pk)
-        with transaction.atomic():
+        with as_a_whole():
             decision, stored = services.submit_request(actor=person, **values)
             if stored is not None:
                 return self.answer(stored.pk, 201)
@@ -102,7 +109,9 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     )
     @action(detail=False, methods=["post"])
     def check(self, request: Request) -> Response:
-        values = self.read_action(PurchaseCheckSerializer)
+        return self.ask(self.read_action(PurchaseCheckSerializer))
+
+    def ask(self, values: dict[str, Any]) -> Response:
         decision = services.check_purchase(**values)
         return Response(_answer(decision, values["money"], values["kind"]))
 
@@ -152,9 +161,13 @@ class PurchaseRequestViewSet(ListMixin, RetrieveMixin, ClientViewSet):
     )
     @action(detail=True, methods=["post"])
     def change(self, request: Request, pk: str) -> Response:
+        return self._change(ChangeSerializer)
+
+    def _change(self, serializer_class: type[BaseSerializer]) -> Response:
         purchase, version = self.get_object(), self.expected_version
-        values = self.read_action(ChangeSerializer)
-        person = self._as(values.pop("contact").pk)
+        values = self.read_action(serializer_class)
+        contact = values.pop("contact", None)
+        person = self._as(contact.pk) if contact else self.actor
         with transaction.atomic():
             decision, changed = services.change_request(
                 purchase, actor=person, expected_version=version, **values

@@ -65,7 +65,13 @@ class Command(KonzernCommand):
         self, cast: story.Cast, credentials: story.Credentials, address: str
     ) -> None:
         api = f"{address}/api/v1"
-        id_, secret = credentials.client_id, credentials.client_secret
+        told = {
+            "CLIENT": credentials.client_id,
+            "SECRET": credentials.client_secret,
+            "SHOP": credentials.shop_id,
+            "SHOP_SECRET": credentials.shop_secret,
+        }
+        login = " ".join(f"{name}={shlex.quote(text)}" for name, text in told.items())
         purchase = json.dumps(
             {
                 "company": cast.subsidiary.pk,
@@ -86,15 +92,22 @@ class Command(KonzernCommand):
 Console   {address}/admin/
 User      {credentials.username}
 Password  {credentials.password}
+Others    {", ".join(story.COLLEAGUES)}, with the same password: one of each role
 API pages {address}/api/docs/
 
 A token, the top of the company's tree, and whether a person may buy:
 
-CLIENT={shlex.quote(id_)} SECRET={shlex.quote(secret)}
+{login}
 {token}
 curl -s {head} '{api}/companies/{cast.head.pk}/tree/?depth=2'
 curl -s {head} -H 'Content-Type: application/json' \
 -d {shlex.quote(purchase)} {api}/purchase-requests/check/
+
+A shop that acts for that person, from prices to the order:
+
+python3 docs/examples/webshop.py {address} "$SHOP" "$SHOP_SECRET" \\
+  --buyer {cast.buyer.pk}@{cast.subsidiary.pk} \\
+  --approver {cast.approver.pk}@{cast.head.pk}
 
 """
         )

@@ -18,6 +18,7 @@ from companies.api.serializers import (
 from companies.models import Company
 from companies.models.company import Status
 from companies.preview import Preview
+from config.api.etags import MAY_MATCH
 from integrations.api.viewsets import OutOfSight
 
 STATUSES = {"activate": Status.ACTIVE, "hold": Status.ON_HOLD, "close": Status.CLOSED}
@@ -26,7 +27,8 @@ STATUSES = {"activate": Status.ACTIVE, "hold": Status.ON_HOLD, "close": Status.C
 class ChangesMixin:
     """Moves, holds, closes and activates a company; previews say what would change."""
 
-    confirm_on = ("close",)
+    confirm_on = ("close", "merge", "unmerge")
+    without_effect = ("preview", "preview_status", "preview_merge")
 
     @extend_schema(
         summary="Move a company",
@@ -34,6 +36,7 @@ class ChangesMixin:
         "history, requests, groups and people keep their company. If-Match counts.",
         request=MoveSerializer,
         responses=CompanySerializer,
+        parameters=[MAY_MATCH],
     )
     @action(detail=True, methods=["post"], write_scope="companies:move")
     def move(self, request: Request, pk: str) -> Response:
@@ -71,7 +74,7 @@ class ChangesMixin:
             self.answer(company.pk)  # refused where it would leave the client's sight
             transaction.set_rollback(True)
         self.headers.pop("ETag", None)
-        return _shown(services.preview_move(company, parent, actor=self.actor))
+        return shown(services.preview_move(company, parent, actor=self.actor))
 
     def _movable(self) -> Company:
         """The company, if both it and the place where it is are the client's."""
@@ -85,6 +88,7 @@ class ChangesMixin:
         summary="Activate a company",
         request=StatusChangeSerializer,
         responses=CompanySerializer,
+        parameters=[MAY_MATCH],
     )
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, pk: str) -> Response:
@@ -95,6 +99,7 @@ class ChangesMixin:
         description="Nobody buys for it or for any company below, from the next call.",
         request=StatusChangeSerializer,
         responses=CompanySerializer,
+        parameters=[MAY_MATCH],
     )
     @action(detail=True, methods=["post"])
     def hold(self, request: Request, pk: str) -> Response:
@@ -105,6 +110,7 @@ class ChangesMixin:
         description="409 `would_strand_requests` if requests wait there.",
         request=StatusChangeSerializer,
         responses=CompanySerializer,
+        parameters=[MAY_MATCH],
     )
     @action(detail=True, methods=["post"])
     def close(self, request: Request, pk: str) -> Response:
@@ -136,10 +142,11 @@ class ChangesMixin:
     def preview_status(self, request: Request, pk: str) -> Response:
         company = self.get_object()
         status = self.read_action(StatusTargetSerializer)["status"]
-        return _shown(services.preview_status(company, status, actor=self.actor))
+        return shown(services.preview_status(company, status, actor=self.actor))
 
 
-def _shown(preview: Preview) -> Response:
+def shown(preview: Preview) -> Response:
+    """A preview, as the API answers with it."""
     topics = [
         {"topic": one.topic, "before": one.before, "after": one.after}
         for one in preview.changes

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import Http404
@@ -10,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.fields import get_error_detail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,16 +17,16 @@ from companies.api.filters import CompanyFilterSet
 from companies.api.history import HISTORY
 from companies.api.serializers import (
     CompanySerializer,
-    DuplicateSerializer,
     HistoryEntrySerializer,
     LocationSerializer,
     PersonSerializer,
 )
-from companies.api.shapes import COMPANY, DUPLICATE, LOCATION, PERSON
+from companies.api.shapes import COMPANY, LOCATION, PERSON
+from companies.errors import MergedCompany
 from companies.models import Company, ContactAssignment, Location
 from companies.models.company import CODE
-from config.api.errors import InvalidParameters, invalid_parameter
-from config.api.filters import VisibleChoiceFormField
+from companies.models.merge import answering_to, merged_into
+from config.api.etags import MAY_MATCH
 from config.api.pagination import KeysetPagination
 from config.db import locked
 from config.errors import StaleVersion
@@ -41,21 +39,24 @@ from integrations.api.viewsets import (
     UpdateMixin,
 )
 
+from .bulk import BulkMixin
 from .changes import ChangesMixin
+from .duplicates import DuplicatesMixin
 from .hierarchy import HierarchyMixin
+from .merging import MergingMixin
 
 CODE_IN_PATH = r"by-code/(?P<code>[^/]+)"
-IF_MATCH = OpenApiParameter(
-    "If-Match", location=OpenApiParameter.HEADER, description="Refuses a stale write."
-)
 PATH_CODE = OpenApiParameter(
     "code", location=OpenApiParameter.PATH, description="In any case."
 )
 
 
 class CompanyViewSet(
+    BulkMixin,
     ChangesMixin,
+    DuplicatesMixin,
     HierarchyMixin,
+    MergingMixin,
     ListMixin,
     RetrieveMixin,
     CreateMixin,
@@ -89,12 +90,14 @@ class CompanyViewSet(
     @extend_schema(
         operation_id="companies_by_code_retrieve",
         summary="A company by its code",
+        description="The code of a company that was merged into another one answers "
+        "with that one.",
         responses=CompanySerializer,
         parameters=[PATH_CODE],
     )
     @action(detail=False, url_path=CODE_IN_PATH, parameters=["fields", "expand"])
     def by_code(self, request: Request, code: str) -> Response:
-        self._find_code(self.get_queryset(), code)
+        self._find_code(self.get_queryset(), code, merged=True)
         return self.retrieve(request, self.kwargs["pk"])
 
     @extend_schema(
@@ -108,7 +111,7 @@ class CompanyViewSet(
             200: CompanySerializer,
             201: OpenApiResponse(CompanySerializer, description="Created."),
         },
-        parameters=[PATH_CODE, IF_MATCH],
+        parameters=[PATH_CODE, MAY_MATCH],
     )
     @by_code.mapping.put
     def upsert(self, request: Request, code: str) -> Response:
@@ -124,18 +127,31 @@ class CompanyViewSet(
                 request.data["code"] = code
                 return self.create(request)
             services.check_version(company, version)
+            self._refuse_merged(company)
             request.data.pop("code", None)
             serializer = self.read_input(company)
             with serializer.placing_errors():
                 return self.answer(self.perform_update(serializer).pk)
 
-    def _find_code(self, rows: Any, code: str) -> Company:
+    def _find_code(self, rows: Any, code: str, *, merged: bool = False) -> Company:
+        """The company of that code; `merged`: or the one into which it was merged."""
         # PostgreSQL would fail on NUL; and no company has what is no code.
         found = rows.with_code(code).first() if CODE.fullmatch(code) else None
+        gone = found is None or found.status == Company.Status.CLOSED
+        if merged and gone and CODE.fullmatch(code):
+            found = answering_to(code, rows).first()
         if found is None:
             raise Http404
         self.kwargs["pk"] = str(found.pk)
         return found
+
+    def _refuse_merged(self, company: Company) -> None:
+        """Two records elsewhere would overwrite each other in the one that stays."""
+        if company.status == Company.Status.CLOSED:
+            stays = merged_into(company.pk)
+            if stays is not None:
+                seen = self.get_queryset().filter(pk=stays).exists()
+                raise MergedCompany(company=company.pk, into=stays if seen else None)
 
     def _check_code_in_body(self, code: str) -> None:
         sent = self.request.data.get("code", code)
@@ -156,12 +172,10 @@ class CompanyViewSet(
     )
     @action(detail=True, parameters=[*KeysetPagination.parameters, "own"])
     def locations(self, request: Request, pk: str) -> Response:
-        own = request.query_params.get("own", "false")
-        if own not in ("true", "false"):
-            raise invalid_parameter("own", "true or false.", "invalid")
+        own = self.flag("own")
         self.check_visible()
         rows = Location.objects.visible_to(self.client)
-        rows = rows.filter(company=pk) if own == "true" else rows.usable_by(int(pk))
+        rows = rows.filter(company=pk) if own else rows.usable_by(int(pk))
         return self.page(rows, LOCATION, allowed={"name": "name"})
 
     @extend_schema(
@@ -192,25 +206,6 @@ class CompanyViewSet(
         rows = Company.history.filter(id=pk)
         newest_first = {"default": ["-entry"], "allowed": {"entry": "history_id"}}
         return self.page(rows, HISTORY, **newest_first)
-
-    @extend_schema(
-        summary="Possible duplicates of a company",
-        description="Other companies of the same registration id in the country. "
-        "They are shown, never refused.",
-        responses=DuplicateSerializer(many=True),
-        filters=False,
-        parameters=[OpenApiParameter("company", OpenApiTypes.INT, required=True)],
-    )
-    @action(detail=False, parameters=[*KeysetPagination.parameters, "company"])
-    def duplicates(self, request: Request) -> Response:
-        field = VisibleChoiceFormField(self.get_queryset(), required=True)
-        try:
-            company = field.clean(request.query_params.get("company"))
-        except ValidationError as error:
-            detail = get_error_detail(error)
-            raise InvalidParameters({"company": detail}) from error
-        rows = self.get_queryset().possible_duplicates_of(company)
-        return self.page(rows, DUPLICATE, allowed={"name": "name"})
 
 
 def _check_form(code: str) -> None:

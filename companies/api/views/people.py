@@ -13,12 +13,13 @@ from companies.api.filters import AssignmentFilterSet, ContactFilterSet
 from companies.api.serializers import (
     AssignmentSerializer,
     ContactSerializer,
-    EmptySerializer,
     ReachSerializer,
 )
 from companies.api.shapes import ASSIGNMENT, CONTACT, REACH
 from companies.models import Company, Contact, ContactAssignment
+from config.api.etags import MAY_MATCH
 from config.api.pagination import KeysetPagination
+from config.api.serializers import EmptySerializer
 from integrations.api.viewsets import (
     ClientViewSet,
     CreateMixin,
@@ -80,6 +81,7 @@ class ContactViewSet(
         "for good. The person stays assigned, inactive.",
         request=None,
         responses=ContactSerializer,
+        parameters=[MAY_MATCH],
     )
     @action(detail=True, methods=["post"])
     def erase(self, request: Request, pk: str) -> Response:

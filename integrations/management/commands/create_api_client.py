@@ -1,7 +1,10 @@
+from argparse import ArgumentTypeError
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from config.commands import KonzernCommand
 from integrations.clients import create_api_client
@@ -26,6 +29,15 @@ class Command(KonzernCommand):
             "--all-hierarchies", action="store_true", help="it sees all companies"
         )
         parser.add_argument(
+            "--expires",
+            type=_moment,
+            metavar="DATE",
+            help="from then on it gets no token: 2027-01-31, or with a time",
+        )
+        parser.add_argument(
+            "--calls-per-minute", type=int, help="else as many as the settings say"
+        )
+        parser.add_argument(
             "--url", default="http://127.0.0.1:8000", help="address for the curl line"
         )
 
@@ -36,6 +48,8 @@ class Command(KonzernCommand):
         scopes: str,
         hierarchy: list[str],
         all_hierarchies: bool,
+        expires: datetime | None,
+        calls_per_minute: int | None,
         url: str,
         **options: Any,
     ) -> None:
@@ -45,6 +59,8 @@ class Command(KonzernCommand):
                 scopes=scopes,
                 hierarchies=[_company(code) for code in hierarchy],
                 sees_all_hierarchies=all_hierarchies,
+                expires_at=expires,
+                calls_per_minute=calls_per_minute,
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
@@ -68,3 +84,12 @@ def _company(code: str) -> Any:
     if found is None:
         raise CommandError(f"There is no company of the code {code}.")
     return found
+
+
+def _moment(text: str) -> datetime:
+    """A moment of ISO 8601; a day is its beginning, in our time zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"not a date: {text}") from None
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment

@@ -1,0 +1,27 @@
+"""Rows that have every word of a query somewhere in their folded `search_text`."""
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connections
+from django.db.models import BooleanField, Func, Q, QuerySet
+
+from .text import search_words
+
+
+def holding[M: QuerySet](rows: M, query: str) -> M:
+    """Parts of words count, case and accents do not; at most five words do.
+
+    Words that are frequent, each by itself, may be rare together. PostgreSQL expects as
+    many rows as if chance put them together, and goes through the table in the order
+    asked for, to its end. So of several words the index alone finds the rows, first.
+    """
+    words = [Q(search_text__holds=word) for word in search_words(query)]
+    if len(words) < 2 or connections[rows.db].vendor != "postgresql":
+        return rows.filter(*words)
+    found = rows.model._base_manager.order_by().filter(*words)
+    return rows.filter(_IsOneOf("pk", ArraySubquery(found.values("pk"))))
+
+
+class _IsOneOf(Func):
+    arg_joiner = " = ANY("
+    template = "(%(expressions)s))"
+    output_field = BooleanField()

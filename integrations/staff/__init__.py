@@ -1,0 +1,1 @@
+"""How staff log in: lockout, second factor, and the site that asks for both."""
