@@ -36,6 +36,8 @@ class Calls:
         self.once = iter(self.chance.sample(self.companies, len(self.companies)))
         contacts = Contact.objects.order_by("-pk").values_list("pk", flat=True)
         self.contacts = contacts.iterator()
+        taken = ContactAssignment.objects.values_list("contact", "company")
+        self.taken = set(taken.iterator())
         buyers = ContactAssignment.objects.filter(role="BUYER").order_by("pk")
         # Half of them: the others are assigned elsewhere meanwhile.
         most = min(len(buyers) // 2, 10_000)
@@ -191,7 +193,9 @@ class Calls:
         return {"name": f"New {number}", "code": f"n-{number}", "parent": parent}
 
     def _new_assignment(self) -> dict[str, int]:
-        return {"contact": next(self.contacts), "company": next(self.once)}
+        pairs = zip(self.contacts, self.once, strict=True)
+        pair = next(pair for pair in pairs if pair not in self.taken)
+        return {"contact": pair[0], "company": pair[1]}
 
     def _naive(self, path: str, body: Any = None, method: str = "") -> Call:
         method = method or ("GET" if body is None else "POST")

@@ -124,6 +124,7 @@ def store_companies(
         company.pk = pk
     _number(ordered, places)
     _copy(new)
+    _learn(len(new))
     if changed:
         _write(changed, moved, above)
     _renumber(new, moved, above, places)
@@ -164,6 +165,18 @@ def _copy(new: Sequence[Company]) -> None:
         company._state.db = alias
         company._mptt_cached_fields["parent"] = company.parent_id
         company._remember_status(None)
+
+
+def _learn(count: int) -> None:
+    """Let PostgreSQL count the table again once it has grown by so many companies.
+
+    Of a table that it last saw empty (an import undone before this one) it expects no
+    row, and would for each of a thousand ids read all of it.
+    """
+    connection = write_connection(Company)
+    if count >= BATCH and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE (SKIP_LOCKED) companies_company")
 
 
 def _write(

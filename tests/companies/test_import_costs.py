@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 BATCH = 1_000
 EACH = 5  # statements at most for a batch: companies, LEIs, above, below, locations
+TABLE = Company._meta.db_table
 HEAD = "code,name,parent_code,lei,city"
 
 
@@ -59,6 +60,18 @@ def test_planning_10_000_changes_asks_for_each_thousand_once(tmp_path, sees_all)
     assert plan.totals["moved"] == count * 9 // 10
     assert len(queries) <= ceil(count / BATCH) * EACH + EACH
     figures.show(f"planning {count:,} changes and moves: {len(queries)} statements")
+
+
+@pytest.mark.postgresql
+def test_postgresql_learns_that_a_table_it_saw_empty_has_grown():
+    # given what a large import leaves that was undone
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE companies_company")
+        # when
+        many(BATCH)
+        # then
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [TABLE])
+        assert cursor.fetchone() == (BATCH,)
 
 
 def test_planning_bad_records_asks_no_more(tmp_path):
