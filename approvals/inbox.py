@@ -2,11 +2,10 @@
 
 from itertools import batched
 
-from django.db.models import QuerySet
-
 from companies.acting import Standpoint
 from companies.models import Company, Contact, ContactAssignment
 from companies.models.assignment import Role
+from companies.models.company import CompanyQuerySet
 
 from .models import (
     ApprovalGroup,
@@ -45,9 +44,10 @@ def waiting_for(
     `after`: those with greater ids only. The second value is where to go on: there may
     be more, or only others have been looked at so far; None: that was all.
     """
+    places = _companies_below_rights(contact).in_hierarchy_of(company)
     candidates = (
         PurchaseRequest.objects.pending()
-        .filter(pk__gt=after, company__in=_companies_below_rights(contact, company))
+        .filter(pk__gt=after, company__in=places.values("pk"))
         .order_by("pk")[: MOST_LOOKED_AT + 1]
     )
     found: list[int] = []
@@ -78,8 +78,23 @@ def waiting_for_staff(requests: PurchaseRequestQuerySet, *, most: int) -> list[i
     ]
 
 
-def _companies_below_rights(contact: Contact, company: int) -> QuerySet:
-    """Companies of the hierarchy with a right of the person on their path.
+def waiting_anywhere(
+    contact: Contact, requests: PurchaseRequestQuerySet, *, most: int
+) -> list[int]:
+    """Ids of the pending ones on which the person could decide now.
+
+    Who can decide is found out for each company anew: `most` requests are looked at,
+    of companies below the person's rights, the oldest first.
+    """
+    places = _companies_below_rights(contact).values("pk")
+    looked_at = requests.pending().filter(company__in=places).order_by("pk")[:most]
+    return [
+        pk for pk, step in open_steps(looked_at).items() if contact.pk in step.deciders
+    ]
+
+
+def _companies_below_rights(contact: Contact) -> CompanyQuerySet:
+    """Companies with a right of the person on their path.
 
     A right to decide comes by a role, an approval group or as a stand-in, at the
     company of the request or at one above it. Whether it counts is asked afterwards.
@@ -96,5 +111,4 @@ def _companies_below_rights(contact: Contact, company: int) -> QuerySet:
         .filter(stand_in=contact)
         .values_list("company", flat=True),
     }
-    hierarchy = Company.objects.in_hierarchy_of(company)
-    return hierarchy.under_any(places).order_by().values("pk")
+    return Company.objects.under_any(places).order_by()

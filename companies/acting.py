@@ -6,7 +6,6 @@ Rights come from assignments, are read afresh on every call, and flow down only.
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +17,7 @@ from integrations.models import ApiClient
 
 from .models import Company, Contact, ContactAssignment
 from .models.assignment import Role
-from .services import check_version, watching_rights
+from .services import ASSIGNED, check_version, invite_person, watching_rights
 
 STRENGTH = [*Role, ""]
 
@@ -143,10 +142,6 @@ def _lock_admin(standpoint: Standpoint, *others: int) -> Standpoint:
     return again
 
 
-PERSONAL = ("first_name", "last_name", "phone", "job_title", "language")
-ASSIGNED = ("type", "role", "covers_subsidiaries", "valid_from", "valid_until")
-
-
 @in_transaction
 def invite(
     standpoint: Standpoint, *, actor: Actor, email: str, **fields: Any
@@ -156,34 +151,11 @@ def invite(
     Who is known elsewhere keeps the data they have: the answer does not tell. Raises
     NeedsRole, BeyondReach, ValidationError (`already_assigned`).
     """
-    contact = Contact.objects.with_email(email).first()
-    known = [] if contact is None else [contact.pk]
+    known = Contact.objects.with_email(email).values_list("pk", flat=True)
     standpoint = _lock_admin(standpoint, *known)
     assigned = {name: fields[name] for name in ASSIGNED if name in fields}
     _refuse_beyond(standpoint, assigned)
-    if contact is None:
-        personal = {name: fields[name] for name in PERSONAL if name in fields}
-        contact = Contact(email=email, registered_by_id=actor.client_id, **personal)
-        contact.by(actor).full_clean()
-        contact.save()
-    assignment = ContactAssignment(
-        contact=contact, company_id=standpoint.company, **assigned
-    )
-    try:
-        assignment.by(actor).full_clean()
-    except ValidationError as error:
-        raise _at_email(error) from error
-    assignment.save()
-    return assignment
-
-
-def _at_email(error: ValidationError) -> ValidationError:
-    """What is wrong with the choice of the person is wrong with the e-mail sent."""
-    found = dict(error.error_dict)
-    about_person = [*found.pop("contact", ()), *found.pop("__all__", ())]
-    if about_person:
-        found["email"] = [*about_person, *found.get("email", ())]
-    return ValidationError(found)
+    return invite_person(standpoint.company, actor=actor, email=email, **fields)
 
 
 @in_transaction

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import ProtectedError
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from config.errors import StaleVersion
 from integrations.models import IdempotencyRecord
 
 from .errors import CompanyInUse, ContactErased, MergedCompany, ParentGone
-from .models import Company, Contact, Import
+from .models import Company, Contact, ContactAssignment, Import
 from .models.company import Status
 from .models.contact import PERSONAL_FIELDS
 from .models.merge import merged_into
@@ -193,6 +194,42 @@ def erase_contact(
     Import.objects.forget_people()
     contact_erased.send(Contact, contact=contact)
     return contact
+
+
+ASSIGNED = ("type", "role", "covers_subsidiaries", "valid_from", "valid_until")
+
+
+def invite_person(
+    company: int, *, actor: Actor, email: str, **fields: Any
+) -> ContactAssignment:
+    """Assign a person to the company, by e-mail; somebody new if nobody has it.
+
+    Who is known keeps the data they have. For the transaction of the caller. Raises
+    ValidationError (`already_assigned`), at the e-mail for what the person is about.
+    """
+    contact = Contact.objects.with_email(email).first()
+    if contact is None:
+        personal = {name: fields[name] for name in PERSONAL_FIELDS if name in fields}
+        contact = Contact(email=email, registered_by_id=actor.client_id, **personal)
+        contact.by(actor).full_clean()
+        contact.save()
+    assigned = {name: fields[name] for name in ASSIGNED if name in fields}
+    assignment = ContactAssignment(contact=contact, company_id=company, **assigned)
+    try:
+        assignment.by(actor).full_clean()
+    except ValidationError as error:
+        raise _at_email(error) from error
+    assignment.save()
+    return assignment
+
+
+def _at_email(error: ValidationError) -> ValidationError:
+    """What is wrong with the choice of the person is wrong with the e-mail sent."""
+    found = dict(error.error_dict)
+    about_person = [*found.pop("contact", ()), *found.pop("__all__", ())]
+    if about_person:
+        found["email"] = [*about_person, *found.get("email", ())]
+    return ValidationError(found)
 
 
 def check_version(row: Any, expected_version: int | None) -> None:

@@ -21,6 +21,16 @@ def holding[M: QuerySet](rows: M, query: str) -> M:
     return rows.filter(_IsOneOf("pk", ArraySubquery(found.values("pk"))))
 
 
+def found_by[M: QuerySet](rows: M, *ways: QuerySet) -> M:
+    """Those of the rows that one of the ways finds, each by its own index.
+
+    Of conditions that OR joins PostgreSQL uses no index if one of them asks another
+    table, and where that finds many it compares each row with each of them.
+    """
+    first, *others = [way.order_by().values("pk") for way in ways]
+    return rows.filter(pk__in=first.union(*others))
+
+
 class _IsOneOf(Func):
     arg_joiner = " = ANY("
     template = "(%(expressions)s))"

@@ -295,6 +295,10 @@ UNFOLD = {
         }
     ],
     "STYLES": [lambda request: static("konzern/admin.css")],
+    "SCRIPTS": [
+        lambda request: static("konzern/search.js"),
+        lambda request: static("konzern/tabs.js"),
+    ],
     "SIDEBAR": {"navigation": "config.admin.navigation.sidebar"},
     "ACCOUNT": {
         "navigation": [

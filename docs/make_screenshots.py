@@ -15,7 +15,14 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
-TABS = ("general", "assignments", "customer_groups", "limits", "history")
+TABS = (
+    "general",
+    "assignments",
+    "customer_groups",
+    "limits",
+    "approvals",
+    "history",
+)
 
 
 def main(base: str, user: str, password: str) -> None:
@@ -49,6 +56,13 @@ def take_all(page: Any, base: str) -> None:
     child = child.get_attribute("href")
     page.goto(f"{companies}?q={name.split()[0]}&place=subsidiary")
     shoot(page, "search")
+
+    page.goto(f"{base}/admin/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(name.split()[0].lower())
+    page.locator(".kz-hit").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    shoot(page, "search-box")
 
     for tab in TABS:
         page.goto("about:blank")

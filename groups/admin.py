@@ -3,23 +3,38 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from companies.models import Company, Contact
 from config.admin import (
     KonzernAdmin,
     KonzernTabularInline,
     Panel,
+    Ref,
+    Searched,
+    add_searched,
+    add_sources,
     extend,
+    history_source,
+    joined,
     link,
 )
 
 from .exports import GROUPS, PROPAGATION
 from .membership import members_of, with_members_count
-from .models import CustomerGroup, CustomerGroupQuerySet, GroupMember, GroupPropagation
+from .models import (
+    CustomerGroup,
+    CustomerGroupQuerySet,
+    GroupMember,
+    GroupPropagation,
+    Mode,
+)
+from .services import propagation_of
 
 SHOWN = 100  # members of an automatic group that are shown
 
@@ -151,4 +166,110 @@ class GroupPropagationAdmin(KonzernAdmin):
         return [] if obj is None else ["company"]
 
 
-extend("companies.Company", CompanyGroupsInline)
+REACH = {
+    Mode.UPWARD: gettext_lazy(
+        "Prices reach upward in this hierarchy: people of this company also count in "
+        "the same groups of the companies above."
+    ),
+    Mode.DOWNWARD: gettext_lazy(
+        "Prices reach downward in this hierarchy: people of the companies above also "
+        "count in the same groups here."
+    ),
+    Mode.DISABLED: gettext_lazy(
+        "Prices do not reach from one company to another in this hierarchy."
+    ),
+}
+
+
+def price_lists_of(request: HttpRequest, company: Company) -> dict[str, Any]:
+    """The groups with a price list, of the company and those above, nearest first."""
+    path = Company.objects.above(company).nearest_first()
+    near = {pk: number for number, pk in enumerate(path.values_list("pk", flat=True))}
+    groups = admin.site.get_model_admin(CustomerGroup).get_queryset(request)
+    carrying = groups.exclude(price_list="").filter(company__in=near)
+    return {
+        "company": company,
+        "groups": sorted(
+            carrying, key=lambda group: (near[group.company_id], group.pk)
+        ),
+        "reach": REACH[Mode(propagation_of(company).mode)],
+    }
+
+
+extend(
+    "companies.Company",
+    CompanyGroupsInline,
+    Panel(
+        "prices",
+        gettext_lazy("Price lists"),
+        "groups/price_lists.html",
+        price_lists_of,
+        permission="groups.view_customergroup",
+        order=31,
+    ),
+)
+add_searched(
+    Searched(
+        CustomerGroup,
+        "groups",
+        lambda group: joined(group.company, group.code, group.price_list),
+        lambda query: Q(code__iexact=query) | Q(name__iexact=query),
+        related=("company",),
+        order=60,
+    )
+)
+
+
+# --- on the timeline of a company
+
+GROUPS_HISTORY = ("groups", gettext_lazy("customer groups"))
+
+
+def group_name(entry: Any) -> Any:
+    is_custom = entry.kind == CustomerGroup.Kind.CUSTOM
+    return entry.name if is_custom else CustomerGroup.Kind(entry.kind).label
+
+
+def changes_of_groups(company: Any) -> QuerySet:
+    """Not that automatic groups were made: they come with every company."""
+    made = Q(history_type="+") & ~Q(kind=CustomerGroup.Kind.CUSTOM)
+    return CustomerGroup.history.filter(company_id=company.pk).exclude(made)
+
+
+def changes_of_members(company: Any) -> QuerySet:
+    groups = CustomerGroup.history.filter(company_id=company.pk).order_by()
+    return GroupMember.history.filter(group_id__in=groups.values("id"))
+
+
+add_sources(
+    "companies.Company",
+    history_source(
+        CustomerGroup,
+        kind=GROUPS_HISTORY[0],
+        label=GROUPS_HISTORY[1],
+        rows=changes_of_groups,
+        subject=lambda entry: (group_name(entry),),
+        hidden=("company", "kind", "name"),
+    ),
+    history_source(
+        GroupMember,
+        kind=GROUPS_HISTORY[0],
+        label=GROUPS_HISTORY[1],
+        seen=CustomerGroup,
+        rows=changes_of_members,
+        subject=lambda entry: (
+            Ref(Contact, entry.contact_id),
+            _("as a member of"),
+            Ref(CustomerGroup, entry.group_id),
+        ),
+        about=lambda entry: Ref(CustomerGroup, entry.group_id),
+        hidden=("group", "contact"),
+    ),
+    history_source(
+        GroupPropagation,
+        kind=GROUPS_HISTORY[0],
+        label=GROUPS_HISTORY[1],
+        rows=lambda company: GroupPropagation.history.filter(company_id=company.pk),
+        subject=lambda entry: (_("reach of prices"),),
+    ),
+)

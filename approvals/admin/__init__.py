@@ -1,5 +1,6 @@
 """Staff pages of limits, rules, approval groups and purchase requests."""
 
+from . import company, person, search, timeline  # noqa: F401  (add to pages of others)
 from .groups import ApprovalGroupAdmin
 from .limits import LedgerEntryAdmin, PurchaseLimitAdmin
 from .requests import PurchaseRequestAdmin

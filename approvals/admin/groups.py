@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from approvals import membership
 from approvals.exports import GROUPS
 from approvals.models import ApprovalGroup
-from companies.models import Company, Contact
+from companies.models import Contact
 from config.admin import KonzernAdmin, KonzernForm
+
+from .words import of_company_or
 
 
 class ApprovalGroupForm(KonzernForm):
@@ -65,14 +67,9 @@ class ApprovalGroupAdmin(KonzernAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
+        if not search_term.strip():
             return queryset, False
-        companies = Company.objects.order_by().matching(term).values("pk")
-        own = queryset.filter(name__icontains=term) | queryset.filter(
-            code__icontains=term
-        )
-        return own | queryset.filter(company__in=companies), False
+        return of_company_or(queryset, search_term, "name", "code"), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company"]

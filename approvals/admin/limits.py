@@ -21,8 +21,6 @@ from unfold.widgets import (
 from approvals import ledger, situation
 from approvals.exports import LEDGER, LIMITS
 from approvals.models import (
-    ApprovalGroup,
-    ApprovalRule,
     LedgerEntry,
     PurchaseLimit,
 )
@@ -40,6 +38,7 @@ from config.money import plain, readable
 
 from .home import AlertFilter
 from .meters import Meter
+from .words import of_company_or
 
 
 class PercentsField(forms.CharField):
@@ -139,9 +138,7 @@ class PurchaseLimitAdmin(KonzernAdmin):
     ) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
-        companies = Company.objects.order_by().matching(search_term).values("pk")
-        named = queryset.filter(name__icontains=search_term.strip())
-        return named | queryset.filter(company__in=companies), False
+        return of_company_or(queryset, search_term, "name"), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company", "currency"]
@@ -254,19 +251,11 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 def limits_of(request: HttpRequest, company: Company) -> dict[str, Any]:
-    groups = ApprovalGroup.objects.filter(company__in=_path(company))
-    rules = ApprovalRule.objects.reaching(company).select_related("company")
     return {
         "meters": [Meter(limit) for limit in situation.limits_of(company.pk)],
-        "groups": groups.select_related("company").order_by("pk"),
-        "rules": rules.order_by("pk"),
         "company": company,
         "may_add": request.user.has_perm("approvals.add_purchaselimit"),
     }
-
-
-def _path(company: Company) -> QuerySet:
-    return Company.objects.above(company).order_by()
 
 
 extend(

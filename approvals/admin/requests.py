@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -21,15 +21,13 @@ from approvals import services
 from approvals.exports import REQUESTS
 from approvals.models import PurchaseRequest
 from approvals.rules import Step
-from companies.models import Company, Contact
+from companies.models import Contact
 from config.admin import (
     AnswerForAllForm,
     AnswerForm,
-    Panel,
     ReadOnlyAdmin,
     ReasonForm,
     badge,
-    extend,
     plain,
 )
 from config.admin.base import ON_PAGE
@@ -38,8 +36,9 @@ from config.money import DECIMAL_PLACES, MAX_DIGITS, Money, readable
 from .home import AttentionFilter
 from .may_they_buy import may_they_buy
 from .request_panels import PANELS
+from .words import of_company_or
 
-SHOWN = 50
+LONGEST_ID = 18  # digits that every database takes for a number
 
 
 class DecideForm(AnswerForm):
@@ -101,6 +100,12 @@ ENDING: dict[str, Callable[..., PurchaseRequest]] = {
 }
 
 
+def of_number(text: str) -> Q:
+    """The request whose id somebody has typed; no request for another text."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+    return Q(pk__in=[int(text)] if is_number else [])
+
+
 @admin.register(PurchaseRequest)
 class PurchaseRequestAdmin(ReadOnlyAdmin):
     export_columns = REQUESTS
@@ -121,7 +126,7 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["company", "requester"]
     search_fields = ["reference", "company__search_text", "requester__search_text"]
-    search_help_text = gettext_lazy("Reference, company or person")
+    search_help_text = gettext_lazy("Reference, order number, company or person")
     ordering = ["-id"]
     fieldsets = [
         (
@@ -170,11 +175,11 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        companies = Company.objects.order_by().matching(term).values("pk")
-        people = Contact.objects.order_by().matching(term).values("pk")
-        found = queryset.filter(reference__icontains=term)
-        found |= queryset.filter(company__in=companies)
-        return found | queryset.filter(requester__in=people), False
+        requests = PurchaseRequest.objects.all()
+        people = Contact.objects.order_by().matching(term)
+        ways = [requests.filter(requester__in=people), requests.filter(of_number(term))]
+        names = ("reference", "order_number")
+        return of_company_or(queryset, term, *names, ways=ways), False
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
     def shown_amount(self, purchase: PurchaseRequest) -> str:
@@ -411,21 +416,3 @@ class PurchaseRequestAdmin(ReadOnlyAdmin):
             button=verb,
             danger=action == "decline",
         )
-
-
-def requests_of(request: HttpRequest, company: Company) -> dict[str, Any]:
-    rows = company.purchase_requests.select_related("requester").order_by("-pk")
-    return {"requests": rows[:SHOWN], "company": company}
-
-
-extend(
-    "companies.Company",
-    Panel(
-        "requests",
-        gettext_lazy("Requests"),
-        "approvals/requests.html",
-        requests_of,
-        permission="approvals.view_purchaserequest",
-        order=50,
-    ),
-)

@@ -19,9 +19,11 @@ from approvals.models import (
     PurchaseRequest,
     StandIn,
 )
-from companies.models import Company, Contact, ContactAssignment
+from companies.models import Contact, ContactAssignment
 from config.admin import KonzernAdmin, KonzernForm, KonzernTabularInline, extend
 from config.money import readable
+
+from .words import of_company_or
 
 STEP = ("approval_group", "role", "quorum")
 
@@ -104,9 +106,7 @@ class ApprovalRuleAdmin(KonzernAdmin):
     ) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
-        companies = Company.objects.order_by().matching(search_term).values("pk")
-        named = queryset.filter(name__icontains=search_term.strip())
-        return named | queryset.filter(company__in=companies), False
+        return of_company_or(queryset, search_term, "name"), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company"]
@@ -223,11 +223,10 @@ class StandInAdmin(KonzernAdmin):
     ) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
-        people = Contact.objects.order_by().matching(search_term).values("pk")
-        companies = Company.objects.order_by().matching(search_term).values("pk")
-        found = queryset.filter(contact__in=people)
-        found |= queryset.filter(stand_in__in=people)
-        return found | queryset.filter(company__in=companies), False
+        people = Contact.objects.order_by().matching(search_term)
+        rows = StandIn.objects.all()
+        ways = [rows.filter(contact__in=people), rows.filter(stand_in__in=people)]
+        return of_company_or(queryset, search_term, ways=ways), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company", "contact", "stand_in"]
@@ -266,7 +265,7 @@ class PolicyInline(KonzernTabularInline):
     """What staff have settled for the company's purchases."""
 
     model = ApprovalPolicy
-    verbose_name_plural = gettext_lazy("approval policy")
+    verbose_name_plural = gettext_lazy("policy")
     fields = ["allow_self_approval"]
     can_delete = False
     order = 45

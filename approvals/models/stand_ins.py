@@ -32,6 +32,10 @@ class StandInQuerySet(models.QuerySet["StandIn"]):
         day = on or timezone.localdate()
         return self.filter(valid_from__lte=day, valid_until__gte=day)
 
+    def to_come(self, on: date | None = None) -> Self:
+        """Not over on that day (default: today): in force, or later."""
+        return self.filter(valid_until__gte=on or timezone.localdate())
+
 
 class StandIn(Recorded):
     """Somebody who may decide for a person, for a time, up to an amount.

@@ -1,6 +1,6 @@
 """Staff pages of companies: the tree, one company with its tabs, people, places."""
 
-from . import home  # noqa: F401  (adds its tasks)
+from . import glance, home, search, timeline  # noqa: F401  (add to pages of config.admin)
 from .company import CompanyAdmin
 from .imports import ImportAdmin, ImportMappingAdmin
 from .people import ContactAdmin, ContactAssignmentAdmin

@@ -32,6 +32,7 @@ from companies.models import Company, ContactAssignment, Location
 from companies.models.company import BADNESS, CompanyQuerySet
 from companies.quality import ANY, findings_of, having, quality_of
 from config.admin import (
+    TIMELINE,
     AnswerForm,
     AutocompleteField,
     KonzernAdmin,
@@ -44,10 +45,12 @@ from config.admin import (
     sees_all,
 )
 from config.admin.base import ON_PAGE
+from config.admin.facts import facts_of
 from config.errors import DomainError
 
 from .chart import ChartPages
 from .duplicates import DuplicatePages
+from .inviting import InvitePages
 from .merging import MergePages, differences, seen_merge_of
 from .past import PastPage
 from .people import AssignmentInline, watching_people
@@ -104,7 +107,13 @@ def quality_below(request: HttpRequest, company: Company) -> dict[str, Any]:
 
 @admin.register(Company)
 class CompanyAdmin(
-    ChartPages, DuplicatePages, PastPage, MergePages, TreeColumns, KonzernAdmin
+    ChartPages,
+    DuplicatePages,
+    PastPage,
+    MergePages,
+    InvitePages,
+    TreeColumns,
+    KonzernAdmin,
 ):
     export_columns = COMPANIES
     list_display = [
@@ -153,6 +162,7 @@ class CompanyAdmin(
         ),
     ]
     inlines = [LocationInline, AssignmentInline, LinkInline]
+    history_panel = TIMELINE
     panels = (
         Panel(
             "subsidiaries",
@@ -163,13 +173,13 @@ class CompanyAdmin(
         ),
         Panel(
             "quality",
-            gettext_lazy("Data quality"),
+            gettext_lazy("Quality"),
             "companies/quality.html",
             quality_below,
             order=75,
         ),
     )
-    actions = ["move", "activate", "hold", "close", "merge", "unmerge"]
+    actions = ["invite", "move", "activate", "hold", "close", "merge", "unmerge"]
     change_form_outer_before_template = "companies/company_top.html"
 
     class Media:
@@ -273,6 +283,7 @@ class CompanyAdmin(
             "shared_places": places.select_related("company")[:AT_ONCE],
             "links_from_others": links[:AT_ONCE],
             "merge": seen_merge_of(request, obj),
+            "facts": list(facts_of(request, obj)),
         }
 
     def watching(
@@ -319,6 +330,7 @@ class CompanyAdmin(
             "activate": obj.status != Status.ACTIVE,
             "hold": obj.status in (Status.ACTIVE, Status.DRAFT),
             "close": obj.status != Status.CLOSED,
+            "invite": obj.status != Status.CLOSED,
         }.get(action, True)
         return makes_sense and self.offers_with_merge(action, obj)
 

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -29,6 +29,10 @@ from config.admin import (
     sees_all,
 )
 from config.admin.base import ON_PAGE
+from config.admin.facts import facts_of
+from config.search import found_by
+
+from .standing import REACH
 
 WHAT_THEY_ARE = ["type", "role", "covers_subsidiaries", "valid_from", "valid_until"]
 
@@ -90,7 +94,9 @@ class ContactAdmin(KonzernAdmin):
         )
     ]
     inlines = [PlaceOfWorkInline]
+    panels = (REACH,)
     actions = ["erase"]
+    change_form_outer_before_template = "companies/contact_top.html"
 
     def get_queryset(self, request: HttpRequest) -> ContactQuerySet:
         companies = Count("assignments", distinct=True)
@@ -120,6 +126,9 @@ class ContactAdmin(KonzernAdmin):
         if contact.is_active:
             return badge("ACTIVE", _("Active"))
         return badge("ON_HOLD", _("Deactivated"))
+
+    def page_context(self, request: HttpRequest, obj: Contact) -> dict[str, Any]:
+        return {"state": self.state(obj), "facts": list(facts_of(request, obj))}
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         fixed = obj is not None and (
@@ -245,8 +254,10 @@ def about(rows: QuerySet, term: str, **models: Any) -> QuerySet:
     """Rows of which one of the named foreign keys leads to something that matches."""
     if not term.strip():
         return rows
-    found = Q()
-    for name, model in models.items():
-        matching = model.objects.order_by().matching(term)
-        found |= Q(**{f"{name}__in": matching.values("pk")})
-    return rows.filter(found)
+    ways = [
+        rows.model._base_manager.filter(
+            **{f"{name}__in": model.objects.order_by().matching(term)}
+        )
+        for name, model in models.items()
+    ]
+    return found_by(rows, *ways)

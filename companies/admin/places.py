@@ -17,6 +17,7 @@ from config.admin import (
     KonzernStackedInline,
     KonzernTabularInline,
 )
+from config.search import found_by
 
 from .people import about
 
@@ -88,8 +89,10 @@ class LocationAdmin(KonzernAdmin):
         own = Q()
         for name in self.search_fields:
             own |= Q(**{f"{name}__icontains": search_term.strip()})
-        companies = Company.objects.order_by().matching(search_term).values("pk")
-        return queryset.filter(own | Q(company__in=companies)), False
+        companies = Company.objects.order_by().matching(search_term)
+        places = Location.objects.all()
+        ways = [places.filter(own), places.filter(company__in=companies)]
+        return found_by(queryset, *ways), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company"]

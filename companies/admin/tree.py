@@ -21,6 +21,7 @@ from companies.models.company import CompanyQuerySet
 from config.admin import KonzernList, badge, link, sees_all, sight_of
 
 MOST_STEPS = 3
+ARROW = " › "  # noqa: RUF001
 
 
 class TreeList(KonzernList):
@@ -53,9 +54,12 @@ def tops(request: HttpRequest, rows: CompanyQuerySet) -> CompanyQuerySet:
     return rows.filter(Q(parent=None) | ~Q(parent__in=visible))
 
 
-def show_paths(companies: list[Company]) -> None:
+def show_paths(
+    companies: list[Company], *, among: CompanyQuerySet | None = None
+) -> None:
     """Set `path` of each: the companies above it, head company first. One query."""
-    above = Company.objects.above_any(companies).order_by()
+    rows = Company.objects.all() if among is None else among
+    above = rows.above_any(companies).order_by()
     known = {company.pk: company for company in above.only("name", "parent")}
     for company in companies:
         company.path = []
@@ -148,12 +152,16 @@ class TreeColumns:
 
 def _path(company: Company) -> SafeString | str:
     """Where a hit is; of a long path without the middle, which a title shows."""
-    names = [above.name for above in getattr(company, "path", [])]
-    if not names:
+    if not getattr(company, "path", []):
         return ""
-    shown = names if len(names) <= MOST_STEPS else [names[0], "…", names[-1]]
     steps = format_html_join(
-        "", '<span class="kz-step">{}</span>', [(name,) for name in shown]
+        "", '<span class="kz-step">{}</span>', [(name,) for name in short_path(company)]
     )
-    whole = " › ".join(names)  # noqa: RUF001
+    whole = ARROW.join(above.name for above in company.path)
     return format_html('<div class="kz-path" title="{}">{}</div>', whole, steps)
+
+
+def short_path(company: Company) -> list[str]:
+    """The names above a company that has its `path`; of many the first and the last."""
+    names = [above.name for above in company.path]
+    return names if len(names) <= MOST_STEPS else [names[0], "…", names[-1]]

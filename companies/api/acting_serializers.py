@@ -1,7 +1,8 @@
 """What the acting endpoints take of people and locations, and show of them."""
 
-from companies.acting import ASSIGNED, PERSONAL
 from companies.models import Contact, ContactAssignment
+from companies.models.contact import PERSONAL_FIELDS
+from companies.services import ASSIGNED
 from config.api.serializers import CleanModelSerializer, TextField
 
 from .serializers import SERVERS, AssignmentSerializer, LocationSerializer
@@ -12,7 +13,7 @@ class ActingContactSerializer(CleanModelSerializer):
 
     class Meta:
         model = Contact
-        fields = ["id", "email", *PERSONAL, "version"]
+        fields = ["id", "email", *PERSONAL_FIELDS, "version"]
         read_only_fields = ["id", "email", "version"]
 
 
@@ -39,7 +40,7 @@ class InvitationSerializer(CleanModelSerializer):
 
     class Meta:
         model = ContactAssignment
-        fields = ["email", *PERSONAL, *ASSIGNED]
+        fields = ["email", *PERSONAL_FIELDS, *ASSIGNED]
 
 
 class ActingLocationSerializer(LocationSerializer):

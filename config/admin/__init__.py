@@ -1,7 +1,8 @@
 """The base of all staff pages: our actor, versions, refusals and panels on unfold."""
 
 from .base import KonzernAdmin, KonzernList, ReadOnlyAdmin
-from .display import badge, link, plain
+from .display import badge, joined, link, plain
+from .facts import Fact, add_facts
 from .forms import (
     AnswerForAllForm,
     AnswerForm,
@@ -14,7 +15,9 @@ from .forms import (
 from .history import history_of
 from .home import HomePanel, Task, add_home_panel, add_tasks
 from .inlines import KonzernStackedInline, KonzernTabularInline, ReadOnlyInline
+from .names import Ref, name_actors
 from .panels import Panel, extend
+from .search import Searched, add_searched
 from .sight import (
     OutsidePortfolio,
     keep_in_sight,
@@ -24,11 +27,15 @@ from .sight import (
     sight_by,
     sight_of,
 )
+from .timeline import TIMELINE, Entry, Source, add_sources, history_source
 
 __all__ = [
+    "TIMELINE",
     "AnswerForAllForm",
     "AnswerForm",
     "AutocompleteField",
+    "Entry",
+    "Fact",
     "HomePanel",
     "KonzernAdmin",
     "KonzernForm",
@@ -40,15 +47,24 @@ __all__ = [
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "ReasonForm",
+    "Ref",
+    "Searched",
+    "Source",
     "Task",
+    "add_facts",
     "add_home_panel",
+    "add_searched",
+    "add_sources",
     "add_tasks",
     "as_validation_error",
     "badge",
     "extend",
     "history_of",
+    "history_source",
+    "joined",
     "keep_in_sight",
     "link",
+    "name_actors",
     "offer_seen",
     "plain",
     "refusal_text",

@@ -59,6 +59,7 @@ class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
     list_filter_submit = True
     view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
+    history_panel = HISTORY
 
     # --- who sees what
 
@@ -95,7 +96,7 @@ class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
 
     def get_panels(self, request: HttpRequest, obj: Any) -> Iterable[Panel]:
         added = [part for part in extensions_of(self.model) if isinstance(part, Panel)]
-        history = [HISTORY] if has_history(self.model) else []
+        history = [self.history_panel] if has_history(self.model) else []
         for panel in [*self.panels, *added, *history]:
             if panel.permission is None or request.user.has_perm(panel.permission):
                 yield panel

@@ -36,3 +36,8 @@ def plain(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def joined(*parts: Any) -> str:
+    """What there is of the parts, as one line."""
+    return " · ".join(str(part) for part in parts if part)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from companies.models import Company
 from config.fields import CleanCharField
 from config.history import track_history
+from config.search import found_by
 from config.text import fold, search_words
 from groups.errors import AutomaticGroup
 from integrations.recording import Recorded
@@ -70,11 +71,18 @@ class CustomerGroupQuerySet(models.QuerySet["CustomerGroup"]):
         return coded.filter(_code=code.lower())
 
     def matching(self, query: str) -> Self:
-        """Groups that have every word of `query` in their own or the company's name."""
-        rows = self
+        """Groups with every word of `query` in their name or that of their company.
+
+        The code and the price list count as names of the group.
+        """
+        rows, groups = self, CustomerGroup.objects.all()
         for word in search_words(query):
-            found = Q(search_text__contains=word)
-            rows = rows.filter(found | Q(company__search_text__contains=word))
+            rows = found_by(
+                rows,
+                groups.custom().filter(search_text__contains=word),
+                groups.exclude(price_list="").filter(price_list__icontains=word),
+                groups.filter(company__in=Company.objects.matching(word).order_by()),
+            )
         return rows
 
     def update(self, **values: Any) -> int:

@@ -1,3 +1,10 @@
 """Staff pages of what other systems get."""
 
-from . import access, home, staff, webhooks  # noqa: F401  (register their pages)
+from . import (  # noqa: F401  (register their pages)
+    access,
+    home,
+    names,
+    search,
+    staff,
+    webhooks,
+)

@@ -96,6 +96,7 @@ APART = {"login", "autocomplete", "view_on_site"}
 # Buttons on the page of an object.
 ACTIONS = {
     "companies.company": {
+        "invite": "K",
         "move": "C",
         "activate": "C",
         "hold": "C",

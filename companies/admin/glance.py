@@ -1,0 +1,59 @@
+"""What the page of a company says at a glance, as far as this app knows."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from companies.models import Company, ContactAssignment, Location
+from config.admin import Fact, add_facts
+
+
+def primary_contact(request: HttpRequest, company: Company) -> str | None:
+    rows = admin.site.get_model_admin(ContactAssignment).get_queryset(request)
+    kind = ContactAssignment.Type.PRIMARY
+    found = rows.filter(company=company, type=kind).select_related("contact").first()
+    return None if found is None else str(found.contact)
+
+
+def people(request: HttpRequest, company: Company) -> int:
+    rows = admin.site.get_model_admin(ContactAssignment).get_queryset(request)
+    return rows.reaching(company).in_force().order_by().count()
+
+
+def places(request: HttpRequest, company: Company) -> int:
+    rows = admin.site.get_model_admin(Location).get_queryset(request)
+    return rows.usable_by(company).order_by().count()
+
+
+def subsidiaries(request: HttpRequest, company: Company) -> Any:
+    rows = admin.site.get_model_admin(Company).get_queryset(request)
+    return rows.filter(parent=company).order_by().count()
+
+
+add_facts(
+    "companies.Company",
+    Fact(
+        _("primary contact"),
+        "assignments",
+        primary_contact,
+        "companies.view_contactassignment",
+        order=10,
+    ),
+    Fact(
+        _("people who may act here"),
+        "assignments",
+        people,
+        "companies.view_contactassignment",
+        order=20,
+    ),
+    Fact(_("locations"), "locations", places, "companies.view_location", order=30),
+    Fact(
+        _("direct subsidiaries"),
+        "subsidiaries",
+        subsidiaries,
+        "companies.view_company",
+        order=40,
+    ),
+)
