@@ -78,8 +78,13 @@ class Program:
         return sum(int(re.search(r"Pss: *(\d+)", one)[1]) for one in rollups) / 1024
 
     def backends(self) -> list[int]:
-        """The processes of PostgreSQL that serve this program."""
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+        """The processes of PostgreSQL that serve this program.
+
+        Not those of another run of the benchmark, on a database of its own; and no
+        parallel workers, which come and go.
+        """
+        query = """SELECT pid FROM pg_stat_activity WHERE application_name = %s
+            AND datname = current_database() AND leader_pid IS NULL"""
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
             return [row[0] for row in connection.execute(query, [self.name])]
 
