@@ -14,11 +14,21 @@ def holding[M: QuerySet](rows: M, query: str) -> M:
     many rows as if chance put them together, and goes through the table in the order
     asked for, to its end. So of several words the index alone finds the rows, first.
     """
-    words = [Q(search_text__holds=word) for word in search_words(query)]
+    words = search_words(query)
     if len(words) < 2 or connections[rows.db].vendor != "postgresql":
-        return rows.filter(*words)
-    found = rows.model._base_manager.order_by().filter(*words)
+        return rows.filter(*[Q(search_text__holds=word) for word in words])
+    lookup = "contains" if all(map(_is_indexed, words)) else "holds"
+    has_all = [Q((f"search_text__{lookup}", word)) for word in words]
+    found = rows.model._base_manager.order_by().filter(*has_all)
     return rows.filter(_IsOneOf("pk", ArraySubquery(found.values("pk"))))
+
+
+def _is_indexed(word: str) -> bool:
+    """Whether the index of trigrams narrows it down.
+
+    Then its plan is good for any such words, and kept: to plan costs more than to find.
+    """
+    return len(word) >= 3 and word.isalnum()
 
 
 def found_by[M: QuerySet](rows: M, *ways: QuerySet) -> M:
