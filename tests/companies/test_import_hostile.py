@@ -16,7 +16,13 @@ from django.conf import settings
 
 from tests import figures
 
-pytestmark = pytest.mark.long
+# The files are refused before any database is asked: once is enough.
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        "postgresql" in settings.DATABASES["default"]["ENGINE"], reason="as on SQLite"
+    ),
+]
 
 MIB = 1024 * 1024
 MEMORY = 512 * MIB

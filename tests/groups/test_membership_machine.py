@@ -264,5 +264,5 @@ def test_members_follow_assignments_dates_and_moves():
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_members_follow_assignments_dates_and_moves_for_4000_steps():
-    run_machine(runs=100, steps=40)
+def test_members_follow_assignments_dates_and_moves_for_2000_steps():
+    run_machine(runs=50, steps=40)
