@@ -20,7 +20,7 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from companies.models import Contact
+from companies.models import Company, Contact
 from config.actors import Actor
 from config.db import locked_if_free
 from config.money import readable
@@ -245,7 +245,7 @@ def make_mail(notice: Notice, instead_of: Any = None) -> EmailMessage:
     request, kind = notice.request, notice.kind.lower()
     url = settings.SHOP_REQUEST_URL.replace("{id}", str(request.pk))
     entry = request.history.filter(version=notice.version).first()
-    with translation.override(_language(notice.contact)):
+    with translation.override(_language(notice.contact, request.company)):
         text = render_to_string(
             f"approvals/mail/{kind}.txt",
             {
@@ -279,12 +279,12 @@ def _was_approved(notice: Notice) -> bool:
     return notice.kind == Kind.EXPIRED and past.filter(status="APPROVED").exists()
 
 
-def _language(person: Contact) -> str:
-    """The nearest that there are translations for; else the installation's own."""
-    try:
-        return translation.get_supported_language_variant(person.language.lower())
-    except LookupError:
-        return settings.LANGUAGE_CODE
+def _language(person: Contact, company: Company) -> str:
+    """The person's own, else the company's, where there are translations for it."""
+    for tag in (person.language, company.language):
+        with suppress(LookupError):
+            return translation.get_supported_language_variant(tag.lower())
+    return settings.LANGUAGE_CODE
 
 
 def _domain() -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from iso4217 import Currency
 
@@ -53,8 +54,9 @@ def plain(amount: Decimal, currency: str) -> str:
 
 
 def grouped(amount: Decimal, currency: str) -> str:
-    """The amount for people, beside others of its currency: "1,250.00"."""
-    return f"{amount:,.{MINOR_UNITS.get(currency, 2)}f}"
+    """The amount as its reader writes it: "1,250.00", in German "1.250,00"."""
+    units = MINOR_UNITS.get(currency, 2)
+    return number_format(plain(amount, currency), units, force_grouping=True)
 
 
 def readable(amount: Decimal, currency: str) -> str:

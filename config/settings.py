@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -126,6 +127,12 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "konzern_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
@@ -286,6 +293,7 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Business customers"),
     "SITE_SYMBOL": "account_tree",
     "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": False,  # each page has a tab of its own, with before and after
     "SITE_FAVICONS": [
         {

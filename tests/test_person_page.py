@@ -196,7 +196,7 @@ def test_the_page_of_an_erased_person_says_so():
     assert page.context["facts"][0]["value"] == 0
 
 
-def test_the_page_costs_the_same_with_much_to_do(django_assert_num_queries):
+def test_the_page_costs_the_same_with_much_to_do(django_assert_max_num_queries):
     # given
     head = make_company()
     boss = person(head, "ADMIN", covers_subsidiaries=True)
@@ -212,10 +212,10 @@ def test_the_page_costs_the_same_with_much_to_do(django_assert_num_queries):
             submit(head, person(head, "REQUESTER"))
 
     grow(2)
-    with django_assert_num_queries(36):
+    with django_assert_max_num_queries(36) as few:
         client.get(page_of(boss))
     # when
     grow(6)
     # then
-    with django_assert_num_queries(36):
+    with django_assert_max_num_queries(len(few)):
         client.get(page_of(boss))

@@ -34,6 +34,7 @@ from config.admin import (
     extend,
 )
 from config.admin.base import ON_PAGE
+from config.admin.numbers import ReadersDecimalField
 from config.money import plain, readable
 
 from .home import AlertFilter
@@ -188,12 +189,11 @@ class CorrectForm(AnswerForm):
     day = forms.DateField(
         label=gettext_lazy("A day of the period"), widget=UnfoldAdminSingleDateWidget
     )
-    amount = forms.DecimalField(
+    amount = ReadersDecimalField(
         label=gettext_lazy("Amount"),
         max_digits=18,
         decimal_places=4,
         help_text=gettext_lazy("Is added to what is used; with a minus it is taken."),
-        widget=UnfoldAdminTextInputWidget,
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"),

@@ -19,6 +19,7 @@ from approvals.answers import answer
 from approvals.models import PurchaseRequest
 from approvals.rules import Purchase
 from config.admin import AutocompleteField, offer_seen
+from config.admin.numbers import with_point
 from config.money import CURRENCIES, Money, readable
 
 from .words import OUTCOMES
@@ -58,7 +59,9 @@ class QuestionForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if {"amount", "currency"} <= cleaned.keys():
             try:
-                cleaned["money"] = Money.parse(cleaned["amount"], cleaned["currency"])
+                cleaned["money"] = Money.parse(
+                    with_point(cleaned["amount"]), cleaned["currency"]
+                )
             except ValidationError as error:
                 self.add_error("amount", error)
         return cleaned

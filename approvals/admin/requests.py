@@ -31,6 +31,7 @@ from config.admin import (
     plain,
 )
 from config.admin.base import ON_PAGE
+from config.admin.numbers import ReadersDecimalField
 from config.money import DECIMAL_PLACES, MAX_DIGITS, Money, readable
 
 from .home import AttentionFilter
@@ -58,7 +59,7 @@ class DeclineAllForm(AnswerForAllForm):
     )
 
 
-class AmountFormField(forms.DecimalField):
+class AmountFormField(ReadersDecimalField):
     """An amount in the currency of the request."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -66,7 +67,6 @@ class AmountFormField(forms.DecimalField):
             max_digits=MAX_DIGITS,
             decimal_places=DECIMAL_PLACES,
             min_value=Decimal(0),
-            widget=UnfoldAdminTextInputWidget,
             **kwargs,
         )
 

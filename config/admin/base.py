@@ -23,6 +23,7 @@ from config.errors import DomainError, NeedsConfirmation
 from .exports import ExportMixin
 from .forms import KonzernForm, as_validation_error, refusal_text
 from .history import HISTORY, has_history
+from .numbers import READERS_NUMBERS
 from .panels import Panel, ShownPanel, extensions_of
 from .sight import OfferSeen, keep_in_sight, offer_seen, seen, sees_all
 
@@ -57,6 +58,7 @@ class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
     list_per_page = 50
     show_full_result_count = False  # counting 100,000 rows twice helps nobody
     list_filter_submit = True
+    formfield_overrides = READERS_NUMBERS
     view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
     history_panel = HISTORY

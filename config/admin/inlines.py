@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline, TabularInline
 
 from .forms import SEEN, KonzernForm
+from .numbers import READERS_NUMBERS
 from .sight import OfferSeen, seen
 
 
@@ -13,6 +14,7 @@ class KonzernInlineMixin(OfferSeen):
     """Each row carries the version that was seen, like the page itself."""
 
     form = KonzernForm
+    formfield_overrides = READERS_NUMBERS
     extra = 0
     per_page = 50
     tab = True
