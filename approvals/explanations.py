@@ -28,6 +28,7 @@ from .models import (
 )
 from .rules import Decision as Answer
 from .rules import Purchase
+from .sentences import purchase_clause
 from .snapshot import hash_of
 from .waiting import approvers_of
 
@@ -159,23 +160,16 @@ def _bite(limit: Told, purchase: Purchase) -> str:
 
 
 def _rule(rule: Told) -> str:
-    conditions = []
-    if rule["amount_from"] is not None:
-        amount = readable(Decimal(rule["amount_from"]), rule["currency"])
-        conditions.append(_("from %(amount)s") % {"amount": amount})
-    elif rule["currency"]:
-        conditions.append(_("in %(currency)s") % {"currency": rule["currency"]})
-    roles = dict(ContactAssignment.Role.choices)
-    kinds = dict(PurchaseRequest.Kind.choices)
-    conditions += [
-        ", ".join(str(labels[one]) for one in rule[name])
-        for name, labels in (("roles", roles), ("kinds", kinds))
-        if rule[name]
-    ]
+    amount = rule["amount_from"]
+    when = purchase_clause(
+        amount_from=None if amount is None else Decimal(amount),
+        currency=rule["currency"],
+        roles=rule["roles"],
+        kinds=rule["kinds"],
+    )
     text = _(
         "Rule %(id)d \u201c%(name)s\u201d of %(company_name)s (%(when)s): %(met)s."
     )
-    when = "; ".join(conditions) or _("any purchase")
     met = UNMET[rule["unmet"]] if rule["unmet"] else _("matches")
     return text % {**rule, "when": when, "met": met}
 

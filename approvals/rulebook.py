@@ -10,8 +10,9 @@ from companies.models import Company
 from config.actors import Actor
 from config.clean import clean_changes
 
+from .drafts import Draft
 from .locks import in_locked_hierarchy, lock_hierarchy_of, lock_row
-from .models import ApprovalRule, ApprovalRuleStep
+from .models import ApprovalGroup, ApprovalRule, ApprovalRuleStep
 from .rules import Path
 from .situation import read_path, read_people
 
@@ -68,6 +69,31 @@ def update_rule(
     if changed or moved:
         rule.by(actor).save()
     return rule
+
+
+def draft_rule(rule: ApprovalRule, steps: Sequence[Step]) -> Draft:
+    """The rule as it stands in a form, checked as saving it would; nothing is stored.
+
+    `rule` has what was typed, and was validated. Raises ValidationError.
+    """
+    stored = ApprovalRule.objects.filter(pk=rule.pk).values_list("is_active", flat=True)
+    if rule.is_active not in stored:  # a new one, or another answer than the stored
+        _refuse_too_many(rule)
+    wanted = _plain(steps)
+    if rule.pk is None or wanted != _stored(rule):
+        wanted = _checked(steps, read_path(rule.company_id))
+    named = {step["approval_group_id"] for step in wanted}
+    groups = ApprovalGroup.objects.select_related("company").in_bulk(named - {None})
+    rows = [
+        ApprovalRuleStep(
+            position=position,
+            approval_group=groups.get(step["approval_group_id"]),
+            role=step["role"],
+            quorum=step["quorum"],
+        )
+        for position, step in enumerate(wanted, 1)
+    ]
+    return Draft(rule, tuple(rows))
 
 
 @in_locked_hierarchy

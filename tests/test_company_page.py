@@ -121,8 +121,12 @@ def test_the_approvals_tab_says_who_approves_and_why():
     shown = panel(client, company, "approvals")
     # then
     assert shown["groups"] == [(near, True), (far, False)]
-    assert [(one["rule"].name, one["when"], one["who"]) for one in shown["rules"]] == [
-        ("Large", "always", "1 of Admin")
+    sentence = (
+        "In Head and everything below, every purchase of any amount needs one admin of "
+        "the company that buys."
+    )
+    assert [(one["rule"].name, one["sentence"]) for one in shown["rules"]] == [
+        ("Large", sentence)
     ]
     assert [one.stand_in for one in shown["stand_ins"]] == [deputy]
     page = client.get(page_of(company)).content.decode()

@@ -60,7 +60,7 @@ def _rules(request: HttpRequest, company: Company) -> list[dict[str, Any]]:
         return []
     rules = pages.get_queryset(request).reaching(company).select_related("company")
     return [
-        {"rule": rule, "when": pages.condition(rule), "who": pages.asked(rule)}
+        {"rule": rule, "sentence": pages.sentence(rule)}
         for rule in rules.order_by("pk")
     ]
 

@@ -19,16 +19,16 @@ from approvals.models import (
     PurchaseRequest,
     StandIn,
 )
+from approvals.sentences import rule_sentence
 from companies.models import Contact, ContactAssignment
 from config.admin import KonzernAdmin, KonzernForm, KonzernTabularInline, extend
 from config.money import readable
 
+from .rule_trial import STEP, TriedForm, TriesRules, steps_of
 from .words import of_company_or
 
-STEP = ("approval_group", "role", "quorum")
 
-
-class RuleForm(KonzernForm):
+class RuleForm(TriedForm):
     roles = forms.MultipleChoiceField(
         label=gettext_lazy("Roles of the requester"),
         choices=ContactAssignment.Role.choices,
@@ -45,9 +45,17 @@ class RuleForm(KonzernForm):
     )
 
 
+class StepForm(KonzernForm):
+    """A step may take the place of another: the list is saved as one."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() | {"rule"}
+
+
 class StepInline(KonzernTabularInline):
     """The steps in their order; saved with the rule, as one list."""
 
+    form = StepForm
     model = ApprovalRuleStep
     verbose_name_plural = gettext_lazy("steps")
     autocomplete_fields = ["approval_group"]
@@ -57,15 +65,13 @@ class StepInline(KonzernTabularInline):
 
 
 @admin.register(ApprovalRule)
-class ApprovalRuleAdmin(KonzernAdmin):
+class ApprovalRuleAdmin(TriesRules, KonzernAdmin):
     export_columns = RULES
     form = RuleForm
     list_display = [
         "name",
         "company",
-        "condition",
-        "asked",
-        "covers_subsidiaries",
+        "sentence",
         "is_active",
     ]
     list_filter = ["covers_subsidiaries", "is_active", "updated_at"]
@@ -97,7 +103,7 @@ class ApprovalRuleAdmin(KonzernAdmin):
         return [StepInline]  # also where a rule is added
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        steps = ApprovalRuleStep.objects.select_related("approval_group")
+        steps = ApprovalRuleStep.objects.select_related("approval_group__company")
         ordered = Prefetch("steps", steps.order_by("position"))
         return super().get_queryset(request).prefetch_related(ordered)
 
@@ -111,25 +117,9 @@ class ApprovalRuleAdmin(KonzernAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else ["company"]
 
-    @admin.display(description=gettext_lazy("when"))
-    def condition(self, rule: ApprovalRule) -> str:
-        parts = []
-        if rule.amount_from is not None:
-            amount = readable(rule.amount_from, rule.currency)
-            parts.append(_("from %(amount)s") % {"amount": amount})
-        elif rule.currency:
-            parts.append(_("in %(currency)s") % {"currency": rule.currency})
-        roles, kinds = ContactAssignment.Role, PurchaseRequest.Kind
-        parts += [str(roles(role).label) for role in rule.roles]
-        parts += [str(kinds(kind).label) for kind in rule.kinds]
-        return ", ".join(parts) or _("always")
-
-    @admin.display(description=gettext_lazy("who has to agree"))
-    def asked(self, rule: ApprovalRule) -> str:
-        return _(", then ").join(
-            f"{step.quorum} of {step.approval_group or step.get_role_display()}"
-            for step in rule.steps.all()
-        )
+    @admin.display(description=gettext_lazy("what it says"))
+    def sentence(self, rule: ApprovalRule) -> str:
+        return rule_sentence(rule, rule.steps.all())
 
     def save_model(
         self, request: HttpRequest, obj: ApprovalRule, form: Any, change: bool
@@ -142,7 +132,7 @@ class ApprovalRuleAdmin(KonzernAdmin):
         data, rule = form.cleaned_data, form.instance
         names = form.fields.keys() - {"company", "seen_version"}
         fields = {name: data[name] for name in names}
-        steps = _steps_of(formsets)
+        steps = steps_of(formsets)
         if change:
             saved = rulebook.update_rule(
                 ApprovalRule.objects.get(pk=rule.pk),
@@ -170,18 +160,6 @@ class ApprovalRuleAdmin(KonzernAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Its steps go with it: no right over them is needed."""
         return [str(rule) for rule in objs], {_("approval rule"): len(objs)}, set(), []
-
-
-def _steps_of(formsets: Any) -> list[dict[str, Any]]:
-    """What was typed, in the order of the positions."""
-    rows = [
-        row.cleaned_data
-        for formset in formsets
-        for row in formset.forms
-        if row.cleaned_data and not row.cleaned_data.get("DELETE")
-    ]
-    rows.sort(key=lambda row: row["position"])
-    return [{name: row[name] for name in STEP} for row in rows]
 
 
 @admin.register(StandIn)

@@ -2,7 +2,7 @@
 
 from .deciding import decide, role_of
 from .eligibility import with_approvers
-from .planning import first_step, plan_steps
+from .planning import first_step, plan_steps, steps_of
 from .values import (
     ACTIVE,
     NOTHING,
@@ -61,5 +61,6 @@ __all__ = [
     "first_step",
     "plan_steps",
     "role_of",
+    "steps_of",
     "with_approvers",
 ]

@@ -35,13 +35,18 @@ def plan_steps(
     nearest = [company.id for company in reversed(path)]
     ordered = sorted(rules, key=lambda rule: (nearest.index(rule.company), rule.id))
     asked = [] if by_matrix is None else [by_matrix]
-    asked += [_asked(path, rule, step) for rule in ordered for step in rule.steps]
+    asked += [step for rule in ordered for step in steps_of(rule, path[-1].id)]
     return tuple(
         replace(step, position=number) for number, step in enumerate(_merged(asked), 1)
     )
 
 
-def _asked(path: Path, rule: RuleState, step: RuleStep) -> Step:
+def steps_of(rule: RuleState, company: int) -> list[Step]:
+    """What the rule alone asks for where the company buys, one step after the other."""
+    return [_asked(company, rule, step) for step in rule.steps]
+
+
+def _asked(company: int, rule: RuleState, step: RuleStep) -> Step:
     if step.group is not None and step.group_company is not None:
         return Step(
             quorum=step.quorum,
@@ -50,7 +55,7 @@ def _asked(path: Path, rule: RuleState, step: RuleStep) -> Step:
             rules=(rule.id,),
         )
     roles = tuple(str(role) for role in OR_STRONGER[Role(step.role)])
-    return Step(quorum=step.quorum, company=path[-1].id, roles=roles, rules=(rule.id,))
+    return Step(quorum=step.quorum, company=company, roles=roles, rules=(rule.id,))
 
 
 def _merged(steps: Iterable[Step]) -> Iterable[Step]:

@@ -14,8 +14,10 @@ from .ending import (
 )
 from .reminding import escalate_request, remind_of_request
 from .taking_over import take_over_request
+from .trying import Trial, try_rule
 
 __all__ = [
+    "Trial",
     "approve_request",
     "approvers_of",
     "cancel_request",
@@ -30,5 +32,6 @@ __all__ = [
     "remind_of_request",
     "submit_request",
     "take_over_request",
+    "try_rule",
     "withdraw_request",
 ]

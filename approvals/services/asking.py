@@ -17,7 +17,14 @@ from approvals.errors import NotRequester, OpenRequestExists
 from approvals.locks import in_locked_hierarchy
 from approvals.models import ApprovalStep, LedgerEntry, PurchaseRequest
 from approvals.rules import Decision as Answer
-from approvals.rules import Outcome, Path, Purchase, decide, with_approvers
+from approvals.rules import (
+    Outcome,
+    Path,
+    Purchase,
+    Situation,
+    decide,
+    with_approvers,
+)
 from approvals.situation import (
     lock_path,
     lock_person,
@@ -314,13 +321,20 @@ def _answer(
     if without:
         limits = ledger.without(situation.limits, without)
         situation = replace(situation, limits=limits)
+    return answer_in(situation, purchase, at=at)
+
+
+def answer_in(
+    situation: Situation, purchase: Purchase, *, at: datetime | None = None
+) -> Answer:
+    """The rules' answer in this situation, with the people who could act."""
     answer = decide(purchase, situation)
     if not answer.steps:
         return answer
-    day = timezone.localdate(at) if at else None
+    path, day = situation.path, timezone.localdate(at) if at else None
     people = read_people(path, day=day, holdings=situation.holdings)
     people = people.able_to_decide(purchase)
-    out = out_of_the_decision(path, requester.pk)
+    out = out_of_the_decision(path, situation.person.id)
     return answer.naming(
         with_approvers(step, path, people, without=out) for step in answer.steps
     )

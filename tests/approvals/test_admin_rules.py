@@ -52,8 +52,10 @@ def test_a_rule_is_made_with_its_steps_in_the_order_of_their_positions() -> None
     assert steps_of(rule) == [(1, None, "ADMIN", 1), (2, board.pk, "", 2)]
     assert rule.history.get().history_user_id.startswith("staff:")
     page = superuser().get("/admin/approvals/approvalrule/").content.decode()
-    assert "from 5,000.00 EUR" in page
-    assert f"1 of Admin, then 2 of {board}" in page
+    assert (
+        "In Acme SE and everything below, every purchase from 5,000.00 EUR needs one "
+        f"admin of the company that buys, then two of {board}."
+    ) in page
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_the_story_of_a_purchase_that_was_allowed(world: World) -> None:
             "Not exceeded."
         ),
         (
-            f"Rule {rule.pk} “Large” of Acme SE (from 500.00 EUR; Buyer; Cart, Order): "
-            "does not match, the amount is smaller."
+            f"Rule {rule.pk} “Large” of Acme SE (a buyer's cart or order from 500.00 "
+            "EUR): does not match, the amount is smaller."
         ),
     ]
     assert said(text, "The answer") == [
