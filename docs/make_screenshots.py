@@ -15,6 +15,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
+SUBSIDIARY, BUYER = "NIC-3793536", "ben.invented@example.com"  # of the demo
 TABS = (
     "general",
     "assignments",
@@ -82,6 +83,8 @@ def take_all(page: Any, base: str) -> None:
     page.get_by_text("What would change").wait_for()
     shoot(page, "move")
 
+    try_a_rule(page, base)
+
     page.goto(f"{base}/admin/approvals/purchaserequest/")
     shoot(page, "requests")
     page.goto(f"{base}/admin/approvals/purchaserequest/?status__exact=PENDING")
@@ -92,6 +95,25 @@ def take_all(page: Any, base: str) -> None:
             page.goto("about:blank")
             page.goto(f"{base}{url}#{tab}")
             shoot(page, f"request-{tab}")
+
+
+def try_a_rule(page: Any, base: str) -> None:
+    """The rule of the demo from a smaller amount, tried on a purchase of its buyer."""
+    page.goto(f"{base}/admin/approvals/approvalrule/")
+    page.locator("#result_list tbody a").first.click()
+    page.get_by_label("Amount from").fill("5000")
+    sample = page.get_by_role("group", name="Sample purchase")
+    for number, term in enumerate((SUBSIDIARY, BUYER)):
+        sample.locator(".select2-selection").nth(number).click()
+        page.locator(".select2-search__field").last.fill(term)
+        page.wait_for_function(
+            "document.querySelectorAll('.select2-results__option').length === 1"
+        )
+        page.keyboard.press("Enter")
+    sample.get_by_label("Amount").fill("7500")
+    page.get_by_role("button", name="Try", exact=True).click()
+    page.locator("#trial-result").wait_for()
+    shoot(page, "rule-trial")
 
 
 def open_largest(page: Any) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -107,7 +108,8 @@ class TriesRules:
                 context |= _concerned(request, context, draft)
         if sees_requests and may_write:
             context |= _sample(request, draft if context["tried"] else None, obj)
-            context["media"] += context["sample"].media
+            script = forms.Media(js=["konzern/trial.js"])
+            context["media"] += context["sample"].media + script
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _draft(
