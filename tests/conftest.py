@@ -3,8 +3,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseOperations
+from hypothesis import HealthCheck, settings
 
 from tests import figures
+
+# How long values take says how busy the machine is, and nothing of the code.
+settings.register_profile("konzern", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("konzern")
 
 flush = DatabaseOperations.sql_flush
 
