@@ -22,6 +22,7 @@ SETTINGS = {
     "DATABASE_IDLE_TIMEOUT": "0",  # rows are made while they are copied
     "CALLS_PER_MINUTE": "0",  # no limit
     "TOKEN_CALLS_PER_MINUTE": "0",
+    "SECOND_FACTOR_REQUIRED": "false",
 }
 
 

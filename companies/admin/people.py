@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -99,7 +100,10 @@ class ContactAdmin(KonzernAdmin):
     change_form_outer_before_template = "companies/contact_top.html"
 
     def get_queryset(self, request: HttpRequest) -> ContactQuerySet:
-        companies = Count("assignments", distinct=True)
+        # Counted for the rows that are shown only: a join would count for all of them.
+        mine = ContactAssignment.objects.filter(contact=OuterRef("pk")).order_by()
+        counted = mine.values("contact").values_list(Count("pk"))
+        companies = Coalesce(Subquery(counted), 0)
         return super().get_queryset(request).annotate(companies_count=companies)
 
     def get_search_results(
