@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
 from config.env import env, env_bool, env_database, env_int, env_list
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.request_id.RequestIdMiddleware",
+    "config.csp.PolicyMiddleware",
     "config.api.middleware.ProblemMiddleware",
     "config.busy.BusyMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -123,6 +125,19 @@ SESSION_IDLE_MINUTES = env_int("SESSION_IDLE_MINUTES", default=30)
 SESSION_HOURS = env_int("SESSION_HOURS", default=12)
 SESSION_COOKIE_AGE = (SESSION_HOURS or 14 * 24) * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+# Nothing is loaded from elsewhere, nobody else frames our pages. Alpine, in which the
+# console's look is written, evaluates expressions; and it sets styles of elements.
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF],
+    "style-src-attr": [CSP.UNSAFE_INLINE],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.SELF],  # forms that open in a window of another one
+}
 
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "UTC")
@@ -302,10 +317,14 @@ UNFOLD = {
             "href": lambda request: static("konzern/icon.svg"),
         }
     ],
-    "STYLES": [lambda request: static("konzern/admin.css")],
+    "STYLES": [
+        lambda request: static("konzern/colors.css"),
+        lambda request: static("konzern/admin.css"),
+    ],
     "SCRIPTS": [
         lambda request: static("konzern/search.js"),
         lambda request: static("konzern/tabs.js"),
+        lambda request: static("konzern/reachable.js"),
     ],
     "SIDEBAR": {"navigation": "config.admin.navigation.sidebar"},
     "ACCOUNT": {
@@ -313,21 +332,6 @@ UNFOLD = {
             {"title": _("Second factor"), "link": reverse_lazy("admin:second_factor")},
             {"title": _("Password"), "link": reverse_lazy("admin:password_change")},
         ]
-    },
-    "COLORS": {
-        "primary": {
-            "50": "#eff6ff",
-            "100": "#dbeafe",
-            "200": "#bfdbfe",
-            "300": "#93c5fd",
-            "400": "#60a5fa",
-            "500": "#3b82f6",
-            "600": "#2563eb",
-            "700": "#1d4ed8",
-            "800": "#1e40af",
-            "900": "#1e3a8a",
-            "950": "#172554",
-        },
     },
 }
 

@@ -24,6 +24,11 @@ class Autocomplete(AutocompleteJsonView):
 class KonzernSite(UnfoldAdminSite):
     index_title = _("Overview")
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        # Not as a style in the page, which the content security policy forbids: they
+        # are in static/konzern/colors.css.
+        return super().each_context(request) | {"colors": {}}
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
