@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -18,7 +17,7 @@ from approvals import services
 from approvals.answers import answer
 from approvals.models import PurchaseRequest
 from approvals.rules import Purchase
-from config.admin import AutocompleteField, offer_seen
+from config.admin import AutocompleteField, DateAndTimeWidget, offer_seen
 from config.admin.numbers import with_point
 from config.money import CURRENCIES, Money, readable
 
@@ -52,7 +51,7 @@ class QuestionForm(forms.Form):
         label=gettext_lazy("When"),
         required=False,
         help_text=gettext_lazy("Empty: now."),
-        widget=UnfoldAdminSplitDateTimeWidget,
+        widget=DateAndTimeWidget,
     )
 
     def clean(self) -> dict[str, Any]:

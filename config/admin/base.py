@@ -21,7 +21,7 @@ from config.db import is_busy, is_unique_violation, repeated
 from config.errors import DomainError, NeedsConfirmation
 
 from .exports import ExportMixin
-from .forms import KonzernForm, as_validation_error, refusal_text
+from .forms import DateAndTimeWidget, KonzernForm, as_validation_error, refusal_text
 from .history import HISTORY, has_history
 from .numbers import READERS_NUMBERS
 from .panels import Panel, ShownPanel, extensions_of
@@ -52,13 +52,15 @@ class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
     """
 
     form = KonzernForm
+    formfield_overrides = READERS_NUMBERS | {
+        models.DateTimeField: {"widget": DateAndTimeWidget}
+    }
     of_hierarchies = True
     # unfold's form template leaves out Django's change-form actions: this shows them.
     change_form_before_template = "konzern/form_actions.html"
     list_per_page = 50
     show_full_result_count = False  # counting 100,000 rows twice helps nobody
     list_filter_submit = True
-    formfield_overrides = READERS_NUMBERS
     view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
     history_panel = HISTORY

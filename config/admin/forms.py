@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
 from config.clean import constrained_fields
 from config.errors import DomainError, StaleVersion
@@ -42,6 +42,15 @@ class FixedText(forms.Widget):
 
     def render(self, name: Any, value: Any, attrs: Any = None, renderer: Any = None):
         return format_html('<span class="kz-fixed">{}</span>', self.text)
+
+
+class DateAndTimeWidget(UnfoldAdminSplitDateTimeWidget):
+    """Two inputs, each with a name of its own: the label of the field is of neither."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for part in self.widgets:
+            part.attrs["aria-label"] = part.attrs["placeholder"]
 
 
 class KonzernForm(forms.ModelForm):

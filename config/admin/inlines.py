@@ -33,6 +33,13 @@ class KonzernInlineMixin(OfferSeen):
 class KonzernTabularInline(KonzernInlineMixin, TabularInline):
     show_title = False
 
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        # The head of a column is no label of an input, for those who do not see it.
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        if field is not None:
+            field.widget.attrs.setdefault("aria-label", field.label)
+        return field
+
 
 class KonzernStackedInline(KonzernInlineMixin, StackedInline):
     pass
