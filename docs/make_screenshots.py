@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 SUBSIDIARY, BUYER = "NIC-3793536", "ben.invented@example.com"  # of the demo
+APPROVER = "Grace"  # is in an approval group
 TABS = (
     "general",
     "assignments",
@@ -69,6 +70,11 @@ def take_all(page: Any, base: str) -> None:
         page.goto("about:blank")
         page.goto(f"{base}{child}#{tab}")
         shoot(page, f"company-{tab.replace('_', '-')}")
+
+    page.goto(f"{base}/admin/companies/contact/?q={APPROVER}")
+    person = page.locator("#result_list tbody a").first.get_attribute("href")
+    page.goto(f"{base}{person.partition('?')[0]}#approvals")
+    shoot(page, "person-approvals")
 
     page.goto(f"{base}{child}")
     page.get_by_role("link", name="Draw the hierarchy").click()
