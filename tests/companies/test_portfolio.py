@@ -214,7 +214,7 @@ def test_the_history_does_not_name_companies_of_other_hierarchies():
 
     # then
     assert "Canary" not in shown
-    assert f"deleted ({old.pk})" in shown
+    assert f"no. {old.pk}" in shown
     assert "Canary" in everything
 
 
