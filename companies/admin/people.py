@@ -101,7 +101,8 @@ class ContactAdmin(KonzernAdmin):
 
     def get_queryset(self, request: HttpRequest) -> ContactQuerySet:
         # Counted for the rows that are shown only: a join would count for all of them.
-        mine = ContactAssignment.objects.filter(contact=OuterRef("pk")).order_by()
+        places = seen(request, ContactAssignment.objects.order_by())
+        mine = places.filter(contact=OuterRef("pk"))
         counted = mine.values("contact").values_list(Count("pk"))
         companies = Coalesce(Subquery(counted), 0)
         return super().get_queryset(request).annotate(companies_count=companies)

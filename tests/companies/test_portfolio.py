@@ -202,6 +202,22 @@ def test_somebody_who_also_works_elsewhere_is_shown_and_not_changed():
 # --- what is left of other hierarchies
 
 
+def test_the_list_of_people_counts_only_companies_that_are_seen():
+    # given
+    own, other = make_company(), make_company()
+    contact = make_contact()
+    for company in (own, other):
+        make_assignment(contact=contact, company=company)
+    people = reverse("admin:companies_contact_changelist")
+
+    # when
+    lists = [browser.get(people) for browser in (looks_after(own), superuser())]
+
+    # then
+    counts = [answer.context["cl"].result_list[0].companies_count for answer in lists]
+    assert counts == [1, 2]
+
+
 def test_the_history_does_not_name_companies_of_other_hierarchies():
     # given
     old, head = make_company(name="Canary"), make_company(name="Mine")
