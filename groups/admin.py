@@ -23,6 +23,7 @@ from config.admin import (
     history_source,
     joined,
     link,
+    rows_of,
 )
 
 from .exports import GROUPS, PROPAGATION
@@ -185,7 +186,7 @@ def price_lists_of(request: HttpRequest, company: Company) -> dict[str, Any]:
     """The groups with a price list, of the company and those above, nearest first."""
     path = Company.objects.above(company).nearest_first()
     near = {pk: number for number, pk in enumerate(path.values_list("pk", flat=True))}
-    groups = admin.site.get_model_admin(CustomerGroup).get_queryset(request)
+    groups = rows_of(request, CustomerGroup)
     carrying = groups.exclude(price_list="").filter(company__in=near)
     return {
         "company": company,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
@@ -17,15 +17,11 @@ from approvals.models import (
 )
 from approvals.waiting import open_steps
 from companies.models import Company
-from config.admin import Fact, Panel, add_facts, extend
+from config.admin import Fact, Panel, add_facts, extend, may_see, rows_of
 
 from .words import waits_for
 
 SHOWN = 50
-
-
-def rows_of(request: HttpRequest, model: type) -> QuerySet:
-    return admin.site.get_model_admin(model).get_queryset(request)
 
 
 def approvals_of(request: HttpRequest, company: Company) -> dict[str, Any]:
@@ -66,10 +62,9 @@ def _rules(request: HttpRequest, company: Company) -> list[dict[str, Any]]:
 
 
 def _stand_ins(request: HttpRequest, path: Any) -> Any:
-    pages = admin.site.get_model_admin(StandIn)
-    if not pages.has_view_permission(request):
+    if not may_see(request, StandIn):
         return []
-    rows = pages.get_queryset(request).in_force().filter(company__in=path)
+    rows = rows_of(request, StandIn).in_force().filter(company__in=path)
     return rows.select_related("contact", "stand_in", "company").order_by("pk")[:SHOWN]
 
 

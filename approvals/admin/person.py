@@ -11,18 +11,13 @@ from approvals.models import ApprovalGroup, PurchaseRequest, StandIn
 from approvals.waiting import open_steps
 from companies.models import Contact, ContactAssignment
 from companies.models.assignment import Role
-from config.admin import Fact, Panel, add_facts, extend
+from config.admin import Fact, Panel, add_facts, extend, may_see, rows_of
 from config.money import readable
 
-from .company import rows_of
 from .words import waits_for
 
 SHOWN = 50
 RELATED = ("contact", "stand_in", "company")
-
-
-def may_see(request: HttpRequest, model: type) -> bool:
-    return admin.site.get_model_admin(model).has_view_permission(request)
 
 
 def rights_of(request: HttpRequest, contact: Contact) -> dict[str, Any]:

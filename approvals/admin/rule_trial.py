@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -17,7 +16,7 @@ from approvals.models import ApprovalRule, PurchaseRequest
 from approvals.rules import Decision
 from approvals.sentences import rule_sentence
 from companies.models import ContactAssignment
-from config.admin import AutocompleteField, KonzernForm, offer_seen, seen
+from config.admin import AutocompleteField, KonzernForm, may_see, offer_seen, seen
 from config.money import readable
 
 from .may_they_buy import QuestionForm
@@ -94,9 +93,7 @@ class TriesRules:
     ) -> HttpResponse:
         context["tried"] = TRY in request.POST and not context["errors"]
         draft = self._draft(request, context, obj)
-        sees_requests = admin.site.get_model_admin(PurchaseRequest).has_view_permission(
-            request
-        )
+        sees_requests = may_see(request, PurchaseRequest)
         may_write = (
             self.has_add_permission(request)
             if obj is None

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from approvals.models import (
     StandIn,
 )
 from companies.models import Company, Contact
-from config.admin import Entry, Ref, Source, add_sources, history_source
+from config.admin import Entry, Ref, Source, add_sources, history_source, rows_of
 from config.money import readable
 
 LIMITS = ("limits", gettext_lazy("limits"))
@@ -44,8 +43,7 @@ def ever_of(company: Company, model: type) -> QuerySet:
 
 
 def changes_of_requests(request: HttpRequest, company: Company) -> QuerySet:
-    pages = admin.site.get_model_admin(PurchaseRequest)
-    requests = pages.get_queryset(request).filter(company=company).order_by()
+    requests = rows_of(request, PurchaseRequest).filter(company=company).order_by()
     return RequestHistory.objects.filter(request__in=requests.values("pk"))
 
 

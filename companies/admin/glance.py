@@ -2,33 +2,32 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, ContactAssignment, Location
-from config.admin import Fact, add_facts
+from config.admin import Fact, add_facts, rows_of
 
 
 def primary_contact(request: HttpRequest, company: Company) -> str | None:
-    rows = admin.site.get_model_admin(ContactAssignment).get_queryset(request)
+    rows = rows_of(request, ContactAssignment)
     kind = ContactAssignment.Type.PRIMARY
     found = rows.filter(company=company, type=kind).select_related("contact").first()
     return None if found is None else str(found.contact)
 
 
 def people(request: HttpRequest, company: Company) -> int:
-    rows = admin.site.get_model_admin(ContactAssignment).get_queryset(request)
+    rows = rows_of(request, ContactAssignment)
     return rows.reaching(company).in_force().order_by().count()
 
 
 def places(request: HttpRequest, company: Company) -> int:
-    rows = admin.site.get_model_admin(Location).get_queryset(request)
+    rows = rows_of(request, Location)
     return rows.usable_by(company).order_by().count()
 
 
 def subsidiaries(request: HttpRequest, company: Company) -> Any:
-    rows = admin.site.get_model_admin(Company).get_queryset(request)
+    rows = rows_of(request, Company)
     return rows.filter(parent=company).order_by().count()
 
 

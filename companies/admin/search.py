@@ -3,12 +3,11 @@
 from collections import defaultdict
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 
 from companies.models import Company, Contact, ContactAssignment, Location
-from config.admin import Searched, add_searched, joined
+from config.admin import Searched, add_searched, joined, may_see, rows_of
 
 from .tree import ARROW, short_path, show_paths
 
@@ -18,10 +17,10 @@ LOOKED_AT = 100  # assignments, for these
 
 def show_companies(request: HttpRequest, contacts: list[Contact]) -> None:
     """Set `works_for` of each: the names of some of their companies. One query."""
-    pages = admin.site.get_model_admin(ContactAssignment)
     works_for = defaultdict(list)
-    if contacts and pages.has_view_permission(request):
-        rows = pages.get_queryset(request).filter(contact__in=contacts).order_by("pk")
+    if contacts and may_see(request, ContactAssignment):
+        rows = rows_of(request, ContactAssignment)
+        rows = rows.filter(contact__in=contacts).order_by("pk")
         for one in rows.select_related("company")[:LOOKED_AT]:
             works_for[one.contact_id].append(one.company.name)
     for contact in contacts:
@@ -29,8 +28,7 @@ def show_companies(request: HttpRequest, contacts: list[Contact]) -> None:
 
 
 def paths_for(request: HttpRequest, companies: list[Company]) -> None:
-    pages = admin.site.get_model_admin(Company)
-    show_paths(companies, among=pages.get_queryset(request))
+    show_paths(companies, among=rows_of(request, Company))
 
 
 def about_company(company: Company) -> str:

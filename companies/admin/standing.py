@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company, Contact, ContactAssignment
 from companies.models.company import CompanyQuerySet, Status
-from config.admin import Fact, Panel, add_facts
+from config.admin import Fact, Panel, add_facts, rows_of
 
 from .tree import show_paths
 
@@ -18,9 +17,13 @@ AT_ONCE = 50
 
 def reached(request: HttpRequest, contact: Contact) -> CompanyQuerySet:
     """The companies in which one of the person's assignments counts today."""
-    pages = admin.site.get_model_admin(ContactAssignment)
-    mine = pages.get_queryset(request).in_force().filter(contact=contact).order_by()
-    companies = admin.site.get_model_admin(Company).get_queryset(request)
+    mine = (
+        rows_of(request, ContactAssignment)
+        .in_force()
+        .filter(contact=contact)
+        .order_by()
+    )
+    companies = rows_of(request, Company)
     return companies.reached_by(mine)
 
 
@@ -29,7 +32,7 @@ def reach_of(request: HttpRequest, contact: Contact) -> dict[str, Any]:
     rows = reached(request, contact).with_effective_status().order_by("name", "pk")
     page = Paginator(rows, AT_ONCE).get_page(request.GET.get("reach"))
     companies = list(page.object_list)
-    known = admin.site.get_model_admin(Company).get_queryset(request)
+    known = rows_of(request, Company)
     show_paths(companies, among=known)
     givers = known.in_bulk({company.through for company in companies})
     roles = dict(ContactAssignment.Role.choices)

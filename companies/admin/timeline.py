@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -24,13 +23,14 @@ from config.admin import (
     history_source,
     joined,
     name_actors,
+    rows_of,
 )
 
 MERGES = ("merges", gettext_lazy("merges"), Company)
 
 
 def contact_names(request: HttpRequest, pks: set[int]) -> dict[int, str]:
-    people = admin.site.get_model_admin(Contact).get_queryset(request)
+    people = rows_of(request, Contact)
     return {pk: str(person) for pk, person in people.in_bulk(pks).items()}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -51,6 +52,15 @@ def seen(request: HttpRequest, rows: QuerySet) -> QuerySet:
     if not hasattr(rows, "visible_to"):
         return rows.none()
     return rows.visible_to(sight_of(request))
+
+
+def rows_of(request: HttpRequest, model: type[Model]) -> QuerySet:
+    """The rows that the person of the request gets to see on the model's own pages."""
+    return admin.site.get_model_admin(model).get_queryset(request)
+
+
+def may_see(request: HttpRequest, model: type[Model]) -> bool:
+    return admin.site.get_model_admin(model).has_view_permission(request)
 
 
 def offer_seen(request: HttpRequest, form: forms.BaseForm) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import (
     F,
     IntegerField,
@@ -35,6 +34,7 @@ from .display import plain
 from .history import KINDS, SILENT
 from .names import Names, Ref, actor_names
 from .panels import Panel
+from .sight import may_see
 
 ENTRIES = 50
 
@@ -191,7 +191,7 @@ def timeline_of(request: HttpRequest, obj: Model) -> dict[str, Any]:
     sources = [
         (number, source)
         for number, source in enumerate(_sources[obj._meta.label_lower])
-        if admin.site.get_model_admin(source.model).has_view_permission(request)
+        if may_see(request, source.model)
     ]
     kinds = {source.kind: source.label for _number, source in sources}
     asked = request.GET.get("kind", "")
