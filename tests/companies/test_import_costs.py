@@ -74,6 +74,19 @@ def test_postgresql_learns_that_a_table_it_saw_empty_has_grown():
         assert cursor.fetchone() == (BATCH,)
 
 
+@pytest.mark.postgresql
+def test_postgresql_does_not_count_a_large_table_again_for_few_rows(monkeypatch):
+    # given
+    monkeypatch.setattr("companies.tree.load.BATCH", 10)
+    many(200)
+    new = [Company(code=f"N{number}", name="New") for number in range(10)]
+    # when
+    with CaptureQueriesContext(connection) as queries:
+        load_companies(new, actor=SYSTEM)
+    # then
+    assert not [q for q in queries if q["sql"].startswith("ANALYZE")]
+
+
 def test_planning_bad_records_asks_no_more(tmp_path):
     # given a thousand cycles, of stored companies with others between
     count = 2_000
