@@ -1,10 +1,13 @@
 """Describes our authentication in the OpenAPI document; drf-spectacular finds it."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 from drf_spectacular.contrib.django_oauth_toolkit import DjangoOAuthToolkitScheme
 
 from integrations.event_types import EVENT_TYPES, message_schema
+from integrations.webhooks.messages import event_body
 
 from .permissions import READING
 
@@ -52,7 +55,12 @@ def describe_webhooks(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
                 ],
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": message_schema(name)}},
+                    "content": {
+                        "application/json": {
+                            "schema": message_schema(name),
+                            "example": _example(name),
+                        }
+                    },
                 },
                 "responses": {
                     "2XX": {"description": "Received."},
@@ -64,3 +72,17 @@ def describe_webhooks(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         for name, sentence in sorted(EVENT_TYPES.items())
     }
     return result
+
+
+def _example(event_type: str) -> dict[str, Any]:
+    """A message as it is sent: of company 7, its 12th event; a contact is of none."""
+    noun, _dot, _change = event_type.partition(".")
+    body = event_body(
+        event_type,
+        datetime(2026, 11, 24, 10, tzinfo=UTC),
+        position=4711,
+        stream=0 if noun == "contact" else 7,
+        number=12,
+        subject=7 if noun == "company" else 31,
+    )
+    return json.loads(body)

@@ -80,8 +80,12 @@ def test_every_type_is_a_webhook_of_the_openapi_document():
         operation = document["webhooks"][name]["post"]
         assert operation["summary"] == sentence
         assert sentence.endswith(".")
-        body = operation["requestBody"]["content"]["application/json"]["schema"]
-        assert body == message_schema(name)
+        body = operation["requestBody"]["content"]["application/json"]
+        assert body["schema"] == message_schema(name)
+        Draft202012Validator(body["schema"]).validate(body["example"])
+        assert (body["example"]["data"]["company"] is None) == (
+            name.startswith("contact.")
+        )
 
 
 @pytest.mark.django_db
