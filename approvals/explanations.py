@@ -69,7 +69,7 @@ def explain_request(request: PurchaseRequest) -> list[Section]:
 def _explain(told: Told, purchase: Purchase) -> list[Section]:
     considered = told["considered"]
     looked_at = [
-        _role(considered["role"]),
+        role_sentence(considered),
         *[_limit(limit, purchase) for limit in considered["limits"]],
         *[_rule(rule) for rule in considered["rules"]],
     ]
@@ -94,15 +94,27 @@ OUTCOMES = {
 }
 
 
-def _role(role: Told | None) -> str:
+def role_sentence(considered: Told) -> str:
+    """In which role the person buys, and through which assignment."""
+    role = considered["role"]
     if role is None:
         return _("No assignment of the person counts in the company.")
+    through = _("assignment %(id)s") % {"id": role["through"].split()[-1]}
     if not role["role"]:
         text = _("The person is assigned without a role (%(through)s).")
-        return text % {"through": role["through"]}
-    text = _("The person buys as %(role)s of company %(company)d, by %(through)s.")
-    label = ContactAssignment.Role(role["role"]).label
-    return text % {**role, "role": label}
+        return text % {"through": through}
+    # As it was called then: whoever may see the decision may see that name.
+    names = {
+        one["company"]: one["company_name"]
+        for one in [*considered["limits"], *considered["rules"]]
+    }
+    text = _("The person buys as %(role)s of %(company)s, by %(through)s.")
+    number = _("company %(id)d") % {"id": role["company"]}
+    return text % {
+        "role": ContactAssignment.Role(role["role"]).label,
+        "company": names.get(role["company"], number),
+        "through": through,
+    }
 
 
 # Limits and rules
@@ -119,7 +131,7 @@ def _limit(limit: Told, purchase: Purchase) -> str:
         "period": _period(limit),
         "left": _left(limit),
     }
-    return f"{text % values} {_bite(limit, purchase)}"
+    return f"{text % values} {effect_of(limit, purchase)}"
 
 
 def _period(limit: Told) -> str:
@@ -148,7 +160,8 @@ def _left(limit: Told) -> str:
     return text % {"amount": amount, **others}
 
 
-def _bite(limit: Told, purchase: Purchase) -> str:
+def effect_of(limit: Told, purchase: Purchase) -> str:
+    """What the limit says of the purchase, in a sentence."""
     if not limit["applies"]:
         return _("Does not bind this person.")
     if limit["currency"] != purchase.currency:
@@ -170,8 +183,12 @@ def _rule(rule: Told) -> str:
     text = _(
         "Rule %(id)d \u201c%(name)s\u201d of %(company_name)s (%(when)s): %(met)s."
     )
-    met = UNMET[rule["unmet"]] if rule["unmet"] else _("matches")
-    return text % {**rule, "when": when, "met": met}
+    return text % {**rule, "when": when, "met": match_of(rule)}
+
+
+def match_of(rule: Told) -> str:
+    """Whether the rule matches the purchase, and if not, by which condition."""
+    return str(UNMET[rule["unmet"]]) if rule["unmet"] else _("matches")
 
 
 UNMET = {

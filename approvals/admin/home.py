@@ -114,6 +114,7 @@ def _bars(
         ],
         "width": len(found) * 10,
         "height": HEIGHT,
+        "ground": HEIGHT - 1,
     }
 
 

@@ -21,7 +21,7 @@ from config.admin import AutocompleteField, DateAndTimeWidget, offer_seen
 from config.admin.numbers import with_point
 from config.money import CURRENCIES, Money, readable
 
-from .words import OUTCOMES
+from .considered import shown
 
 
 class QuestionForm(forms.Form):
@@ -85,8 +85,7 @@ def may_they_buy(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
             amount=money.amount, currency=money.currency, kind=asked["kind"]
         )
         context |= {
-            "decision": answer(decision, purchase),
-            "outcome": OUTCOMES[decision.outcome],
+            "decision": shown(answer(decision, purchase), purchase),
             "question": _("%(person)s buys for %(amount)s for %(company)s")
             % {
                 "person": asked["requester"],

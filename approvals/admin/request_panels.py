@@ -15,7 +15,7 @@ from companies.models import Contact, ContactAssignment
 from config.admin import Panel, seen
 from config.money import grouped
 
-from .words import OUTCOMES
+from .considered import shown
 
 
 def items_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
@@ -31,8 +31,7 @@ def reasons_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any
     names = {pk: str(person) for pk, person in Contact.objects.in_bulk(people).items()}
     frozen = Purchase(amount=purchase.amount, currency=purchase.currency)
     return {
-        "decision": in_words(kept, frozen, names),
-        "outcome": OUTCOMES[kept["outcome"]],
+        "decision": shown(in_words(kept, frozen, names), frozen),
         "hash": purchase.snapshot_hash,
     }
 
@@ -61,7 +60,7 @@ def steps_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
 def timeline_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, Any]:
     """What happened, who did it, and how money moved on limits."""
 
-    def shown(amount: Decimal | None) -> str:
+    def readable(amount: Decimal | None) -> str:
         return "" if amount is None else grouped(amount, purchase.currency)
 
     entries = list(purchase.history.select_related("on_behalf_of").order_by("pk"))
@@ -72,10 +71,10 @@ def timeline_of(request: HttpRequest, purchase: PurchaseRequest) -> dict[str, An
     for entry in entries:
         entry.who = people.get(acted[entry.actor], entry.actor)
     for entry in entries + moved:
-        entry.shown_amount = shown(entry.amount)
+        entry.shown_amount = readable(entry.amount)
     for entry in moved:
-        entry.shown_used = shown(entry.used_before)
-        entry.shown_reserved = shown(entry.reserved_before)
+        entry.shown_used = readable(entry.used_before)
+        entry.shown_reserved = readable(entry.reserved_before)
     return {"entries": entries, "movements": moved, "purchase": purchase}
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from approvals import rulebook, services
 from approvals.answers import answer
 from approvals.drafts import Draft, Effect, concerned_by, scope_of
-from approvals.explanations import UNMET
+from approvals.explanations import OUTCOMES, UNMET
 from approvals.models import ApprovalRule, PurchaseRequest
 from approvals.rules import Decision
 from approvals.sentences import rule_sentence
@@ -20,7 +20,6 @@ from config.admin import AutocompleteField, KonzernForm, may_see, offer_seen, se
 from config.money import readable
 
 from .may_they_buy import QuestionForm
-from .words import OUTCOMES
 
 TRY = "_try"
 STEP = ("approval_group", "role", "quorum")

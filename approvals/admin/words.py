@@ -4,18 +4,10 @@ from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from approvals.rules import Outcome
 from approvals.waiting import OpenStep
 from companies.models import Company
 from config.search import found_by
-
-OUTCOMES = {
-    Outcome.ALLOWED: gettext_lazy("Allowed"),
-    Outcome.APPROVAL_REQUIRED: gettext_lazy("Needs approval"),
-    Outcome.BLOCKED: gettext_lazy("Blocked"),
-}
 
 
 def of_company_or[M: QuerySet](

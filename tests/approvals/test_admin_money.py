@@ -228,6 +228,31 @@ def test_may_they_buy_says_what_the_shop_would_be_told(
     assert not PurchaseRequest.objects.exists()
 
 
+def test_a_decision_shows_each_limit_in_words_and_as_a_meter(boss: Client) -> None:
+    # given a limit that has room for it, and one that has not
+    world = make_world()
+    make_limit(company=world.head, amount="1000", period="YEAR", name="Budget")
+    make_limit(company=world.sub, amount="80")
+    submit(world.sub, world.buyer, "40")
+
+    # when
+    request = submit(world.sub, world.buyer, "250")
+    address = f"/admin/approvals/purchaserequest/{request.pk}/change/"
+    page = text_of(boss.get(address))
+
+    # then as it was when it was submitted: 40 of 1,000 held, 250 wanted
+    assert "1,000.00 EUR</span><br>Year" in page
+    assert "0.00 EUR + 40.00 EUR + 250.00 EUR" in page
+    assert '<rect class="kz-meter-wanted" x="4" y="0" width="25"' in page
+    assert "960.00 EUR" in page
+    # and nothing that is not in the reader's words
+    assert "80.00 EUR</span><br>Each purchase" in page
+    assert 'kz-meter-too-much" x="0" y="0" width="100"' in page
+    assert "Exceeded: needs approval." in page
+    assert "The person buys as Buyer of Acme Deutschland, by assignment" in page
+    assert "PURCHASE" not in page
+
+
 @pytest.mark.parametrize("amount", ["1e3", "-5", "0.001", "x", "1.000,00"])
 def test_may_they_buy_refuses_a_wrong_amount_at_the_field(
     boss: Client, amount: str

@@ -103,7 +103,7 @@ def test_the_story_of_a_purchase_that_was_allowed(world: World) -> None:
         f"Snapshot unchanged under its hash {request.snapshot_hash}.",
     ]
     assert said(text, "What was considered") == [
-        f"The person buys as Buyer of company {world.sub.pk}, by assignment {held.pk}.",
+        f"The person buys as Buyer of Acme Deutschland, by assignment {held.pk}.",
         (
             f"Limit {limit.pk} “Travel” of Acme SE, {BELOW}, month from {start} to "
             f"{end}: 1,000.00 EUR, 0.00 used, 0.00 reserved, 1,000.00 left. Not "
