@@ -17,6 +17,11 @@ from playwright.sync_api import sync_playwright
 IMAGES = Path(__file__).parent / "images"
 SUBSIDIARY, BUYER = "NIC-3793536", "ben.invented@example.com"  # of the demo
 APPROVER = "Grace"  # is in an approval group
+# What Select2 offers; "Searching…" is an option, too.
+FOUND_ONE = """() => {
+    const offered = [...document.querySelectorAll('.select2-results__option')];
+    return offered.length === 1 && !offered[0].matches('.loading-results');
+}"""
 TABS = (
     "general",
     "assignments",
@@ -90,6 +95,7 @@ def take_all(page: Any, base: str) -> None:
     shoot(page, "move")
 
     try_a_rule(page, base)
+    ask_may_they_buy(page, base)
 
     page.goto(f"{base}/admin/approvals/purchaserequest/")
     shoot(page, "requests")
@@ -109,17 +115,30 @@ def try_a_rule(page: Any, base: str) -> None:
     page.locator("#result_list tbody a").first.click()
     page.get_by_label("Amount from").fill("5000")
     sample = page.get_by_role("group", name="Sample purchase")
-    for number, term in enumerate((SUBSIDIARY, BUYER)):
-        sample.locator(".select2-selection").nth(number).click()
-        page.locator(".select2-search__field").last.fill(term)
-        page.wait_for_function(
-            "document.querySelectorAll('.select2-results__option').length === 1"
-        )
-        page.keyboard.press("Enter")
+    name_buyer(page, sample)
     sample.get_by_label("Amount").fill("7500")
     page.get_by_role("button", name="Try", exact=True).click()
     page.locator("#trial-result").wait_for()
     shoot(page, "rule-trial")
+
+
+def ask_may_they_buy(page: Any, base: str) -> None:
+    page.goto(f"{base}/admin/approvals/purchaserequest/may-they-buy/")
+    name_buyer(page, page.locator(".kz-ask"))
+    page.get_by_label("Amount").fill("7500")
+    page.get_by_label("Currency").select_option("USD", force=True)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.locator("section .kz-state").wait_for()
+    shoot(page, "may-they-buy")
+
+
+def name_buyer(page: Any, form: Any) -> None:
+    """Choose the demo's buyer and their company, as one types."""
+    for number, term in enumerate((SUBSIDIARY, BUYER)):
+        form.locator(".select2-selection").nth(number).click()
+        page.locator(".select2-search__field").last.fill(term)
+        page.wait_for_function(FOUND_ONE)
+        page.keyboard.press("Enter")
 
 
 def open_largest(page: Any) -> str:
