@@ -193,6 +193,18 @@ def in_transaction[**P, T](service: Callable[P, T]) -> Callable[P, T]:
     return repeated(run)
 
 
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """All that is read in here is of one moment, whatever others write meanwhile."""
+    connection = transaction.get_connection()
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
 def allow_long_work(using: str | None = None) -> None:
     """Until the end of this transaction a statement, or a pause, may take minutes.
 

@@ -23,6 +23,7 @@ class IntegrationsConfig(AppConfig):
         checks.register(check_second_factor, checks.Tags.security, deploy=True)
         checks.register(check_webhooks, checks.Tags.security, deploy=True)
         # Imports models, so not before all are loaded.
+        from integrations import integrity  # noqa: F401
         from integrations.api import schema  # noqa: F401
         from integrations.clients import delete_expired_tokens
         from integrations.models import IdempotencyRecord

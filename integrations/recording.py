@@ -52,6 +52,10 @@ class Recorded(Versioned):
     `event_company_id` says in whose stream the event is told; None: nobody's.
     """
 
+    # Rows that come with another one: that one's event and history tell of them, and
+    # their own history begins with their first change.
+    may_come_with_another = False
+
     class Meta:
         abstract = True
 

@@ -6,14 +6,12 @@ frozen decisions are read in portions.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-from django.db import connection, transaction
 
 from approvals import ledger
 from approvals.models import LimitCounter
 from approvals.periods import period_of
+from config.db import one_snapshot
 
 from .decisions import wrong_decisions
 from .queries import CHECKS, PORTION, WRONG_COUNTER, rows, teach_units
@@ -35,7 +33,8 @@ def find_ledger_faults() -> Iterator[LedgerFault]:
 
     In one snapshot: right while others write.
     """
-    with _one_snapshot():
+    with one_snapshot():
+        teach_units()
         for kind, query, sentence in CHECKS:
             for row in rows(query):
                 yield LedgerFault(kind, sentence(row))
@@ -46,20 +45,10 @@ def find_ledger_faults() -> Iterator[LedgerFault]:
 
 def rebuild_counters() -> int:
     """Set counters that are not what the ledger says; how many. Never the ledger."""
-    with _one_snapshot():
+    with one_snapshot():
+        teach_units()
         wrong = [row.key for row in rows(WRONG_COUNTER)]
     return sum(ledger.rebuild(key) for key in wrong)
-
-
-@contextmanager
-def _one_snapshot() -> Iterator[None]:
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost and connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        teach_units()
-        yield
 
 
 def _wrong_periods() -> Iterator[LedgerFault]:

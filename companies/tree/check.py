@@ -12,13 +12,34 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import router, transaction
+from django.db import connection, router, transaction
 
 from companies.errors import TreeNotRepairable
 from companies.models import Company
 from config.db import acquire_gate, allow_long_work, repeated
 
 from .numbering import renumber
+
+# Who is below whom by the parents, each pair once: ends on cycles, too.
+WRONG_SCOPES = """
+    WITH RECURSIVE pairs(above, below) AS (
+        SELECT parent_id, id FROM {table} WHERE parent_id IS NOT NULL
+        UNION
+        SELECT c.parent_id, pairs.below FROM pairs JOIN {table} c ON c.id = pairs.above
+        WHERE c.parent_id IS NOT NULL
+    ), counted AS (
+        SELECT above, count(*) AS found, sum(
+            CASE WHEN b.tree_id = a.tree_id AND b.lft > a.lft AND b.lft < a.rght
+            THEN 1 ELSE 0 END
+        ) AS within
+        FROM pairs JOIN {table} a ON a.id = above JOIN {table} b ON b.id = below
+        GROUP BY above
+    )
+    SELECT a.id FROM {table} a LEFT JOIN counted ON counted.above = a.id
+    WHERE coalesce(found, 0) <> (a.rght - a.lft - 1) / 2
+        OR coalesce(within, 0) <> coalesce(found, 0)
+    ORDER BY a.id
+"""
 
 NOT_REPAIRABLE = frozenset({"cycle", "missing_parent"})  # of the parents, not the index
 
@@ -84,6 +105,16 @@ def find_tree_faults() -> list[TreeFault]:
     for tree, members in groupby(rows, key=itemgetter(2)):
         faults.extend(_faults_of_numbers(tree, list(members), by_pk))
     return faults
+
+
+def find_wrong_scopes() -> list[int]:
+    """Companies for which `under()` does not give what the parents give, by id.
+
+    It gives as many, and each of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WRONG_SCOPES.format(table=Company._meta.db_table))
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 @repeated

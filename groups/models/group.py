@@ -113,6 +113,7 @@ class CustomerGroup(Recorded):
     """
 
     Kind = Kind
+    may_come_with_another = True  # the automatic ones come with their company
     _read: dict[str, Any] = {}  # what is fixed, as it was read
 
     company = models.ForeignKey(

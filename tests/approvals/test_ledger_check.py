@@ -1,8 +1,7 @@
 """`check_ledger` names each damage, and nothing where there is none."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from approvals import ledger, services
@@ -28,13 +27,13 @@ from tests.approvals.makers import (
     submit,
 )
 from tests.factories import make_company
+from tests.guards import delete, guards_off, update
 
 pytestmark = pytest.mark.django_db
 
 ENTRY, COUNTER = "approvals_ledgerentry", "approvals_limitcounter"
 REQUEST, HISTORY = "approvals_purchaserequest", "approvals_requesthistory"
 LIMIT = "approvals_purchaselimit"
-TABLES = (ENTRY, COUNTER, REQUEST, HISTORY, LIMIT)
 
 
 def sound() -> SimpleNamespace:
@@ -107,53 +106,6 @@ def sound() -> SimpleNamespace:
 def entry_of(request: PurchaseRequest, limit: Any, kind: str = "RESERVE") -> int:
     entries = LedgerEntry.objects.filter(request=request, limit=limit, kind=kind)
     return entries.order_by("id").values_list("pk", flat=True).last()
-
-
-@contextmanager
-def guards_off() -> Iterator[None]:
-    """The database takes everything meanwhile; all of it is undone at the end."""
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                for statement in _no_guards(cursor):
-                    cursor.execute(statement)
-            yield
-            transaction.set_rollback(True)
-    finally:
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA ignore_check_constraints = OFF")
-
-
-def _no_guards(cursor: Any) -> list[str]:
-    statements = ["DROP INDEX approvals_ledgerentry_once"]
-    if connection.vendor == "sqlite":
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        statements += [f"DROP TRIGGER {name}" for (name,) in cursor.fetchall()]
-        return [*statements, "PRAGMA ignore_check_constraints = ON"]
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    cursor.execute(
-        "SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c' "
-        "AND conrelid::regclass::text = ANY(%s)",
-        [list(TABLES)],
-    )
-    statements += [f"ALTER TABLE {t} DROP CONSTRAINT {c}" for t, c in cursor.fetchall()]
-    return [*statements, *(f"ALTER TABLE {t} DISABLE TRIGGER ALL" for t in TABLES)]
-
-
-def update(table: str, pk: int, **columns: Any) -> None:
-    assignments = ", ".join(f"{name} = %s" for name in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {assignments} WHERE id = %s", [*columns.values(), pk]
-        )
-        assert cursor.rowcount == 1
-
-
-def delete(table: str, pk: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE id = %s", [pk])
-        assert cursor.rowcount == 1
 
 
 def copy(pk: int, **columns: Any) -> None:

@@ -31,6 +31,7 @@ from groups.membership import (
 from groups.models import CustomerGroup, GroupMember
 from tests.factories import make_company, make_contact
 from tests.groups.makers import make_group
+from tests.guards import assert_integrity
 
 COMPANIES, CONTACTS = 4, 3
 KINDS = {"ADMIN": "ADMINS", "BUYER": "BUYERS", "REQUESTER": "REQUESTERS"}
@@ -241,6 +242,7 @@ def run_machine(*, runs: int, steps: int) -> None:
             super().__init__()
 
         def teardown(self) -> None:
+            assert_integrity()
             transaction.set_rollback(True)
             self.block.__exit__(None, None, None)
 

@@ -32,6 +32,7 @@ from tests.approvals.machine.changing import Changing
 from tests.approvals.machine.ruling import Ruling
 from tests.approvals.machine.world import START, World, units
 from tests.clock import Clock
+from tests.guards import assert_integrity
 
 # How often each is done, compared with the others, where there is what it needs: things
 # of a kind, or a request of a status; seldom with requests of another status.
@@ -207,6 +208,7 @@ def run_machine(*, runs: int, steps: int) -> Counter[str]:
                 self.block.enter_context(transaction.atomic())
 
             def teardown(self) -> None:
+                assert_integrity()
                 transaction.set_rollback(True)
                 self.block.close()
 
