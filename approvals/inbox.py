@@ -66,16 +66,11 @@ def waiting_for(
 def waiting_for_staff(requests: PurchaseRequestQuerySet, *, most: int) -> list[int]:
     """Ids of pending requests on which only the seller's staff can decide now.
 
-    Who can decide is found out for each company anew: `most` requests are looked at,
-    the oldest first.
+    Who can decide is found out each time anew: `most` requests are looked at, the
+    oldest first.
     """
     looked_at = requests.pending().order_by("pk")[:most]
-    return [
-        pk
-        for some in batched(looked_at, AT_ONCE)
-        for pk, step in open_steps(some).items()
-        if step.now.staff
-    ]
+    return [pk for pk, step in open_steps(looked_at).items() if step.now.staff]
 
 
 def waiting_anywhere(
@@ -83,8 +78,8 @@ def waiting_anywhere(
 ) -> list[int]:
     """Ids of the pending ones on which the person could decide now.
 
-    Who can decide is found out for each company anew: `most` requests are looked at,
-    of companies below the person's rights, the oldest first.
+    Who can decide is found out each time anew: `most` requests are looked at, of
+    companies below the person's rights, the oldest first.
     """
     places = _companies_below_rights(contact).values("pk")
     looked_at = requests.pending().filter(company__in=places).order_by("pk")[:most]

@@ -1,9 +1,11 @@
 """Reads what the rules decide from: a few queries, however many companies there are."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from operator import itemgetter
+from typing import Any
 
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -34,6 +36,7 @@ from .rules import (
     RuleState,
     RuleStep,
     Situation,
+    counts_in,
 )
 
 NAMED = ("first_name", "last_name", "email")
@@ -42,14 +45,13 @@ OF_STAND_IN = tuple(f"stand_in__{name}" for name in NAMED)
 COUNTED = [period for period in PurchaseLimit.Period if period != "PURCHASE"]
 
 
-@compiled
-def _companies_above(company: int) -> QuerySet:
+def _companies_above(companies: list[int]) -> QuerySet:
     return (
-        Company.objects.above(company)
-        .with_place()
-        .order_by("depth", "pk", "approval_groups__id")
+        Company.objects.above_any(companies)
+        .order_by("approval_groups__id")
         .values_list(
             "pk",
+            "parent_id",
             "name",
             "status",
             "approval_policy__allow_self_approval",
@@ -61,15 +63,28 @@ def _companies_above(company: int) -> QuerySet:
     )
 
 
+_companies_above_one = compiled(_companies_above)
+
+
 def read_path(company: int) -> Path:
     """The company and those above it, each with its approval groups; one query."""
-    rows = _companies_above(company)
-    path: dict[int, CompanyOnPath] = {}
-    for pk, name, status, allows, rules, deputies, group, group_name in rows:
-        groups = path[pk].groups if pk in path else ()
+    return _paths([company], _companies_above_one([company]))[company]
+
+
+def read_paths(companies: list[int]) -> dict[int, Path]:
+    """The path of each of these companies; one query for all."""
+    return _paths(companies, _companies_above(companies))
+
+
+def _paths(companies: list[int], rows: Iterable[Any]) -> dict[int, Path]:
+    known: dict[int, CompanyOnPath] = {}
+    parents: dict[int, int | None] = {}
+    for pk, parent, name, status, allows, rules, deputies, group, group_name in rows:
+        groups = known[pk].groups if pk in known else ()
         if group is not None:
             groups = (*groups, GroupOnPath(id=group, name=group_name))
-        path[pk] = CompanyOnPath(
+        parents[pk] = parent
+        known[pk] = CompanyOnPath(
             id=pk,
             name=name,
             status=status,
@@ -78,9 +93,16 @@ def read_path(company: int) -> Path:
             has_rules=rules,
             has_stand_ins=deputies,
         )
-    if not path:
-        raise Company.DoesNotExist(f"Company {company} is gone.")
-    return tuple(path.values())
+    paths = {}
+    for company in companies:
+        way, pk = [], company
+        while pk is not None:
+            if pk not in known:
+                raise Company.DoesNotExist(f"Company {pk} is gone.")
+            way.append(known[pk])
+            pk = parents[pk]
+        paths[company] = tuple(reversed(way))
+    return paths
 
 
 def lock_path(company: int, *, alone: bool = False) -> Path:
@@ -248,20 +270,23 @@ def read_rules(company: int, path: Path) -> tuple[RuleState, ...]:
     )
 
 
-@compiled
-def _assignments_on(
-    company: int, path: list[int], day: date, also: int | None
+def _assignments(
+    companies: list[int], paths: list[int], day: date, also: int | None
 ) -> QuerySet:
-    counting = Q(company=company) | Q(covers_subsidiaries=True)
+    """Roles that could count in one of the companies, from anywhere on their paths."""
+    counting = Q(company__in=companies) | Q(covers_subsidiaries=True)
     wanted = Q(role=Role.ADMIN) | Q(role=Role.BUYER) & counting | Q(contact=also)
     return (
         ContactAssignment.objects.in_force(day)
-        .filter(wanted, company__in=path)
+        .filter(wanted, company__in=paths)
         .order_by("pk")
         .values_list(
             "pk", "company_id", "role", "covers_subsidiaries", "contact_id", *OF_CONTACT
         )
     )
+
+
+_assignments_on_path = compiled(_assignments)
 
 
 def read_holdings(
@@ -270,17 +295,22 @@ def read_holdings(
     """Who could buy or approve by a role on the path; `also`: a person of any role."""
     companies = [on_path.id for on_path in path]
     day = day or timezone.localdate()
-    found = _assignments_on(companies[-1], companies, day, also)
-    return tuple(
-        Holding(
-            assignment=pk,
-            company=company,
-            role=role,
-            covers_subsidiaries=covers,
-            person=_person(contact, *name),
+    rows = _assignments_on_path(companies[-1:], companies, day, also)
+    return tuple(held for _company, held in _holdings(rows))
+
+
+def _holdings(rows: Iterable[Any]) -> Iterator[tuple[int, Holding]]:
+    for pk, company, role, covers, contact, *name in rows:
+        yield (
+            company,
+            Holding(
+                assignment=pk,
+                company=company,
+                role=role,
+                covers_subsidiaries=covers,
+                person=_person(contact, *name),
+            ),
         )
-        for pk, company, role, covers, contact, *name in found
-    )
 
 
 def read_people(
@@ -290,68 +320,104 @@ def read_people(
     holdings: tuple[Holding, ...] | None = None,
 ) -> People:
     """Who holds a role on the path, who is in its groups, who stands in for them."""
-    memberships: tuple[Membership, ...] = ()
-    if groups := [group.id for on_path in path for group in on_path.groups]:
-        memberships = _memberships(groups, path[-1].id, day)
     if holdings is None:
         holdings = read_holdings(path, day=day)
     return People(
         holdings=holdings,
-        memberships=memberships,
-        deputies=_deputies(path, day),
+        memberships=tuple(member for _group, member in _memberships([path], day)),
+        deputies=tuple(deputy for _company, deputy in _deputies([path], day)),
     )
 
 
-def _assigned_in_hierarchy(company: int, person: str, day: date | None) -> Exists:
-    hierarchy = Company.objects.in_hierarchy_of(company).order_by()
-    assigned = ContactAssignment.objects.in_force(day).filter(
-        contact=OuterRef(person), company__in=hierarchy
-    )
-    return Exists(assigned)
+def read_people_of(paths: Mapping[int, Path]) -> dict[int, People]:
+    """The same for each of these companies now; at most three queries for all."""
+    day = timezone.localdate()
+    on_paths = sorted({place.id for path in paths.values() for place in path})
+    holdings = _Placed(_holdings(_assignments(list(paths), on_paths, day, None)))
+    memberships = _Placed(_memberships(paths.values(), day))
+    deputies = _Placed(_deputies(paths.values(), day))
+    people = {}
+    for company, path in paths.items():
+        places = [place.id for place in path]
+        groups = [group.id for place in path for group in place.groups]
+        people[company] = People(
+            holdings=tuple(
+                held
+                for held in holdings.at(places)
+                if held.role == Role.ADMIN or counts_in(held, company)
+            ),
+            memberships=tuple(memberships.at(groups)),
+            deputies=tuple(deputies.at(places)),
+        )
+    return people
+
+
+class _Placed[T]:
+    """What was read for many companies, by the company or group that it belongs to."""
+
+    def __init__(self, rows: Iterable[tuple[int, T]]) -> None:
+        self._rows: Mapping[int, list[tuple[int, T]]] = defaultdict(list)
+        for number, (place, row) in enumerate(rows):
+            self._rows[place].append((number, row))
+
+    def at(self, places: Iterable[int]) -> list[T]:
+        """Those of these places, in the order in which they were read."""
+        found = [pair for place in places for pair in self._rows.get(place, ())]
+        return [row for _number, row in sorted(found, key=itemgetter(0))]
 
 
 def _memberships(
-    groups: Collection[int], company: int, day: date | None
-) -> tuple[Membership, ...]:
+    paths: Iterable[Path], day: date | None
+) -> Iterator[tuple[int, Membership]]:
     """Members who are active and still assigned somewhere in the hierarchy."""
+    groups = {group.id for path in paths for place in path for group in place.groups}
+    if not groups:
+        return
+    assigned = ContactAssignment.objects.in_force(day).in_hierarchy_of_row(
+        contact="contact", company="group__company"
+    )
     found = (
-        ApprovalGroupMember.objects.filter(
-            _assigned_in_hierarchy(company, "contact", day), group__in=groups
-        )
+        ApprovalGroupMember.objects.filter(Exists(assigned), group__in=groups)
         .order_by("group_id", "pk")
         .values_list("group_id", "contact_id", *OF_CONTACT)
     )
-    return tuple(
-        Membership(group=group, person=_person(contact, *name))
-        for group, contact, *name in found
+    for group, contact, *name in found:
+        yield group, Membership(group=group, person=_person(contact, *name))
+
+
+def _deputies(paths: Iterable[Path], day: date | None) -> Iterator[tuple[int, Deputy]]:
+    """Stand-ins for purchases of these companies, who are active themselves."""
+    places = {place.id for path in paths for place in path if place.has_stand_ins}
+    if not places:
+        return
+    assigned = ContactAssignment.objects.in_force(day).in_hierarchy_of_row(
+        contact="stand_in", company="company"
     )
-
-
-def _deputies(path: Path, day: date | None) -> tuple[Deputy, ...]:
-    """Stand-ins for purchases of this company, who are active themselves."""
-    if not any(on_path.has_stand_ins for on_path in path):
-        return ()
     found = (
         StandIn.objects.in_force(day)
-        .filter(
-            _assigned_in_hierarchy(path[-1].id, "stand_in", day),
-            company__in=[company.id for company in path],
-        )
+        .filter(Exists(assigned), company__in=places)
         .order_by("pk")
         .values_list(
-            "pk", "contact_id", "amount", "currency", "stand_in_id", *OF_STAND_IN
+            "company_id",
+            "pk",
+            "contact_id",
+            "amount",
+            "currency",
+            "stand_in_id",
+            *OF_STAND_IN,
         )
     )
-    return tuple(
-        Deputy(
-            id=pk,
-            stands_in_for=contact,
-            person=_person(stand_in, *name),
-            most=most,
-            currency=currency,
+    for company, pk, contact, most, currency, stand_in, *name in found:
+        yield (
+            company,
+            Deputy(
+                id=pk,
+                stands_in_for=contact,
+                person=_person(stand_in, *name),
+                most=most,
+                currency=currency,
+            ),
         )
-        for pk, contact, most, currency, stand_in, *name in found
-    )
 
 
 def _person(pk: int, first_name: str, last_name: str, email: str) -> Person:

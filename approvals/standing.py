@@ -9,7 +9,7 @@ from companies.preview import Standing
 
 from .models import ApprovalRule, PurchaseLimit
 from .rules import ACTIVE, Path, Step
-from .situation import read_path
+from .situation import read_path, read_paths
 from .stranding import below
 from .waiting import open_steps
 
@@ -51,8 +51,8 @@ def _requests(company: int) -> Iterable[str]:
     """Each pending request with those who could decide on it now."""
     waiting = list(below(company).pending().order_by("pk")[:MOST_REQUESTS])
     steps = open_steps(waiting)
-    paths = {request.company_id for request in waiting}
-    held = {pk for pk in paths if any(c.status != ACTIVE for c in read_path(pk))}
+    paths = read_paths(sorted({request.company_id for request in waiting}))
+    held = {pk for pk, path in paths.items() if any(c.status != ACTIVE for c in path)}
     for request in waiting:
         if request.company_id in held:
             who = _("nobody while a company on the path is not active")

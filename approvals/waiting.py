@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from .models import ApprovalStep, Decision, PurchaseRequest
 from .rules import Path, People, Purchase, Step, with_approvers
-from .situation import out_of_the_decision, read_path, read_people
+from .situation import (
+    out_of_the_decision,
+    read_path,
+    read_paths,
+    read_people,
+    read_people_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,13 @@ def open_step(request: PurchaseRequest, path: Path) -> OpenStep:
 def open_steps(requests: Iterable[PurchaseRequest]) -> dict[int, OpenStep]:
     """The open steps of many pending requests, by the requests' ids.
 
-    Reads what counts at a company once for all its requests.
+    At most six queries, however many requests and companies.
     """
     requests = list(requests)
     steps = _by_request(ApprovalStep.objects.with_agreed(), requests, "position")
     decisions = _by_request(Decision.objects, requests, "pk")
-    places = {company: read_path(company) for company in _companies(requests)}
-    people = {company: read_people(path) for company, path in places.items()}
+    places = read_paths(sorted({request.company_id for request in requests}))
+    people = read_people_of(places)
     return {
         request.pk: _open_step(
             request,
@@ -60,10 +66,6 @@ def open_steps(requests: Iterable[PurchaseRequest]) -> dict[int, OpenStep]:
         )
         for request in requests
     }
-
-
-def _companies(requests: Iterable[PurchaseRequest]) -> list[int]:
-    return sorted({request.company_id for request in requests})
 
 
 def _by_request[R: (ApprovalStep, Decision)](

@@ -1,6 +1,6 @@
 """What is decided, from values alone: may they buy, who has to agree, who could now."""
 
-from .deciding import decide, role_of
+from .deciding import counts_in, decide, role_of
 from .eligibility import with_approvers
 from .planning import first_step, plan_steps, steps_of
 from .values import (
@@ -57,6 +57,7 @@ __all__ = [
     "Situation",
     "Step",
     "Through",
+    "counts_in",
     "decide",
     "first_step",
     "plan_steps",

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models, router
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -62,6 +62,20 @@ class ContactAssignmentQuerySet(models.QuerySet["ContactAssignment"]):
     def counting_in(self, company: Company | int, on: date | None = None) -> Self:
         """The assignments that give rights in the company on that day."""
         return self.in_force(on).reaching(company)
+
+    def in_hierarchy_of_row(self, *, contact: str, company: str) -> Self:
+        """For a subquery: those of its row's person in its row's hierarchy.
+
+        `contact` and `company` lead from the row to its person and its company.
+        """
+
+        def head_of(pk: OuterRef) -> Subquery:
+            places = Company.objects.order_by().with_place()
+            return Subquery(places.filter(pk=pk).values("head")[:1])
+
+        return self.annotate(head=head_of(OuterRef("company"))).filter(
+            contact=OuterRef(contact), head=head_of(OuterRef(OuterRef(company)))
+        )
 
     def refuse_without_admin(self, companies: Iterable[int]) -> None:
         """Raise LastAdmin if one of the companies has active people, but no admin.

@@ -9,13 +9,16 @@ from django.db.models import (
     BooleanField,
     Exists,
     ExpressionWrapper,
-    OuterRef,
     Q,
-    Subquery,
 )
 from django.utils.translation import gettext_lazy as _
 
-from companies.models import Company, Contact, ContactAssignment
+from companies.models import (
+    Company,
+    Contact,
+    ContactAssignment,
+    ContactAssignmentQuerySet,
+)
 from config.history import track_history
 from groups.errors import AutomaticGroup
 from integrations.recording import Recorded
@@ -58,17 +61,9 @@ def _counts(on: date | None) -> Q:
     return Q(contact__is_active=True) & (across | Q(Exists(assigned)))
 
 
-def _in_hierarchy(assignments: models.QuerySet) -> models.QuerySet:
+def _in_hierarchy(assignments: ContactAssignmentQuerySet) -> ContactAssignmentQuerySet:
     """The member's assignments, of these, in the hierarchy of the group's company."""
-
-    def head_of(company: OuterRef) -> Subquery:
-        places = Company.objects.order_by().with_place()
-        return Subquery(places.filter(pk=company).values("head")[:1])
-
-    return assignments.annotate(head=head_of(OuterRef("company"))).filter(
-        contact=OuterRef("contact"),
-        head=head_of(OuterRef(OuterRef("group__company"))),
-    )
+    return assignments.in_hierarchy_of_row(contact="contact", company="group__company")
 
 
 class GroupMember(Recorded):
