@@ -1,5 +1,7 @@
 """Customer groups: four automatic ones for each company, and custom ones."""
 
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -75,15 +77,25 @@ class CustomerGroupQuerySet(models.QuerySet["CustomerGroup"]):
 
         The code and the price list count as names of the group.
         """
-        rows, groups = self, CustomerGroup.objects.all()
-        for word in search_words(query):
-            rows = found_by(
-                rows,
-                groups.custom().filter(search_text__contains=word),
-                groups.exclude(price_list="").filter(price_list__icontains=word),
-                groups.filter(company__in=Company.objects.matching(word).order_by()),
-            )
-        return rows
+        words = search_words(query)
+        if not words:
+            return self
+        own = [Q(search_text__contains=w) | Q(price_list__icontains=w) for w in words]
+        companies = Company.objects.order_by()
+        # Most groups have no name of their own: of these only their company's counts.
+        named = CustomerGroup.objects.filter(
+            reduce(or_, own),
+            *(
+                one | Q(company__search_text__contains=word)
+                for one, word in zip(own, words, strict=True)
+            ),
+        )
+        return found_by(
+            self,
+            CustomerGroup.objects.filter(company__in=companies.matching(query)),
+            named.custom(),
+            named.exclude(price_list=""),
+        )
 
     def update(self, **values: Any) -> int:
         self._refuse_automatic(values)

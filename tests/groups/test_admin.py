@@ -5,6 +5,7 @@ from tests.factories import make_assignment, make_company, make_contact
 from tests.staff import page_of, save, superuser
 
 pytestmark = pytest.mark.django_db
+AUTOMATIC = ("Admins", "Buyers", "Requesters", "Contacts")
 
 
 def automatic(company, kind: str = "BUYERS") -> CustomerGroup:
@@ -127,3 +128,37 @@ def test_the_reach_of_prices_is_set_for_head_companies_only():
     # then
     assert refused.status_code == 200
     assert GroupPropagation.objects.get().company == head
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "nord",
+            ["Nord: Admins", "Nord: Buyers", "Nord: Requesters", "Nord: Contacts"],
+        ),
+        ("NORD gold", ["Nord: Buyers"]),  # its company, and its price list
+        ("board acme", ["Board"]),  # its own name, and its company
+        ("brd-1 Bóard", ["Board"]),
+        ("silver friends", ["Friends"]),  # of no company
+        ("nord silver", []),
+        ("board nord", []),
+    ],
+)
+def test_groups_are_found_by_words_of_their_own_and_of_their_company(query, expected):
+    # given
+    nord, acme = make_company(name="Nord", code="x-1"), make_company(name="Acme")
+    CustomerGroup.objects.filter(pk=automatic(nord).pk).update(price_list="Gold")
+    CustomerGroup.objects.create(company=acme, name="Board", code="brd-1")
+    CustomerGroup.objects.create(name="Friends", price_list="SILVER")
+    # when
+    found = CustomerGroup.objects.matching(query).order_by("pk")
+    # then
+    assert [str(group) for group in found] == expected
+
+
+def test_one_statement_finds_groups_by_several_words(django_assert_num_queries):
+    with django_assert_num_queries(1) as asked:
+        list(CustomerGroup.objects.matching("nord stahl gold"))
+    # All words are looked for in companies at once: not all groups of each word.
+    assert asked[0]["sql"].count("UNION") == 2
