@@ -3,12 +3,15 @@
 from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
 from django.db import connection
+from django.test import RequestFactory
 
-from companies.models import Company
+from companies.models import Company, Location
 from companies.tree.load import load_companies
 from config.actors import SYSTEM
-from tests.factories import make_company, make_contact
+from tests.factories import make_company, make_contact, make_location
+from tests.staff import superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +125,39 @@ def test_people_are_found_by_several_words():
     # then
     found = type(jose).objects.matching("nunez JOSE")
     assert list(found) == [jose]
+
+
+def test_places_are_found_by_parts_of_their_own_or_by_their_company():
+    # given
+    north, south = make_company(name="North Steel"), make_company(name="South")
+    depot = make_location(company=south, name="Depot", code="d-1", city="Zürich")
+    halls = make_location(company=north, name="Halls", postcode="80331")
+    client = superuser()
+    # then
+    for query, expected in (
+        ("EPO", [depot]),
+        ("D-1", [depot]),
+        ("züric", [depot]),
+        ("8033", [halls]),
+        ("steel north", [halls]),
+        ("depot north", []),
+    ):
+        page = client.get("/admin/companies/location/", {"q": query})
+        assert list(page.context_data["cl"].queryset) == expected, query
+
+
+@pytest.mark.postgresql
+def test_places_are_found_by_an_index():
+    # given
+    depot = make_location(name="Depot 29")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # so few are read at once
+    request = RequestFactory().get("/")
+    pages = admin.site.get_model_admin(Location)
+    # when
+    found, _repeats = pages.get_search_results(
+        request, Location.objects.order_by(), "depot 29"
+    )
+    # then
+    assert found.explain().count("companies_location_search") == 4
+    assert found.get() == depot

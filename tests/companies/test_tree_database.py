@@ -141,4 +141,8 @@ def test_the_indexes_for_parts_of_words_exist():
         cursor.execute("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%gin%'")
         names = {name for (name,) in cursor.fetchall()}
 
-    assert {"companies_company_search", "companies_contact_search"} <= names
+    assert {
+        "companies_company_search",
+        "companies_contact_search",
+        "companies_location_search",
+    } <= names
