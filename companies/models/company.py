@@ -128,7 +128,9 @@ class CompanyQuerySet(TreeQuerySet):
             default=Value(len(strength)),
         )
         first = counting.order_by(rank, "-company__level")[:1]
-        return self.filter(Exists(counting)).annotate(
+        # Of their hierarchies only: else PostgreSQL asks all companies there are.
+        hierarchies = assignments.order_by().values("company__tree_id")
+        return self.filter(Exists(counting), tree_id__in=hierarchies).annotate(
             assignment=Subquery(first.values("pk")),
             role=Subquery(first.values("role")),
             through=Subquery(first.values("company_id")),

@@ -29,7 +29,8 @@ class LocationQuerySet(models.QuerySet["Location"]):
         """The company's own locations, and those that companies above it share."""
         pk = getattr(company, "pk", company)
         path = Company.objects.above(pk).order_by()
-        return self.filter(Q(company=pk) | Q(company__in=path, is_shared=True))
+        # The path outside of OR, as ContactAssignmentQuerySet.reaching() has it.
+        return self.filter(Q(company=pk) | Q(is_shared=True), company__in=path)
 
 
 class Location(Recorded):
