@@ -5,7 +5,8 @@ Higher apps add theirs with `add_finding()`. Closed companies are left out: nobo
 complete them.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
@@ -56,11 +57,14 @@ def having(rows: CompanyQuerySet, wanted: str) -> CompanyQuerySet:
 
 def findings_of(rows: CompanyQuerySet) -> list[tuple[Company, list[Finding]]]:
     """Each company of `rows` with what was found; one query."""
-    asked = rows.annotate(**{f"has_{one.code}": _as_value(one) for one in _all()})
     return [
         (company, [one for one in _all() if getattr(company, f"has_{one.code}")])
-        for company in asked
+        for company in _asked(rows)
     ]
+
+
+def _asked(rows: CompanyQuerySet) -> CompanyQuerySet:
+    return rows.annotate(**{f"has_{one.code}": _as_value(one) for one in _all()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Quality:
 
 def quality_of(rows: CompanyQuerySet) -> Quality:
     """What was found in these companies, as numbers; one query."""
-    counts = {f"found_{one.code}": Count("pk", filter=one.rule()) for one in _all()}
+    counts = {one.code: Count("pk", filter=one.rule()) for one in _all()}
     found = (
         rows.exclude(status=Status.CLOSED)
         .order_by()
@@ -95,16 +99,37 @@ def quality_of(rows: CompanyQuerySet) -> Quality:
             companies=Count("pk"), complete=Count("pk", filter=~_any()), **counts
         )
     )
-    total = found["companies"]
-    return Quality(
-        total,
-        found["complete"],
-        [
-            Share(one, number, share(number, total))
-            for one in _all()
-            for number in [found[f"found_{one.code}"]]
-        ],
+    return _quality(found["companies"], found["complete"], found)
+
+
+def review(
+    rows: CompanyQuerySet, *, most: int
+) -> tuple[Quality, list[tuple[Company, list[Finding]]]]:
+    """The numbers, and the first `most` of the companies where something was found.
+
+    For so many companies as can be read at once: each rule is asked once of each.
+    """
+    asked = _asked(rows.exclude(status=Status.CLOSED))
+    flags = asked.values_list("pk", *(f"has_{one.code}" for one in _all()))
+    found = {
+        pk: [one for one, has in zip(_all(), row, strict=True) if has]
+        for pk, *row in flags
+    }
+    lacking = [pk for pk, findings in found.items() if findings]
+    numbers = Counter(one.code for findings in found.values() for one in findings)
+    companies = Company.objects.in_bulk(lacking[:most])
+    return (
+        _quality(len(found), len(found) - len(lacking), numbers),
+        [(companies[pk], found[pk]) for pk in lacking[:most]],
     )
+
+
+def _quality(total: int, complete: int, numbers: Mapping[str, int]) -> Quality:
+    """`numbers`: in how many companies each finding is, by its code."""
+    shares = [
+        Share(one, numbers[one.code], share(numbers[one.code], total)) for one in _all()
+    ]
+    return Quality(total, complete, shares)
 
 
 def share(part: int, whole: int) -> int:

@@ -30,7 +30,7 @@ from companies.exports import COMPANIES, HIERARCHY_FILES, rights_to_export
 from companies.large import note_on_size
 from companies.models import Company, ContactAssignment, Location
 from companies.models.company import BADNESS, CompanyQuerySet
-from companies.quality import ANY, findings_of, having, quality_of
+from companies.quality import review
 from config.admin import (
     TIMELINE,
     AnswerForm,
@@ -101,8 +101,8 @@ def quality_below(request: HttpRequest, company: Company) -> dict[str, Any]:
     below = Company.objects.under(company)
     if below.order_by().count() > MOST_LOOKED_AT:
         return {"most": MOST_LOOKED_AT}
-    lacking = having(below, ANY).head_first()[:AT_ONCE]
-    return {"quality": quality_of(below), "lacking": findings_of(lacking)}
+    quality, lacking = review(below.head_first(), most=AT_ONCE)
+    return {"quality": quality, "lacking": lacking}
 
 
 @admin.register(Company)

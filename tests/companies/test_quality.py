@@ -13,6 +13,7 @@ from companies.quality import (
     findings_of,
     having,
     quality_of,
+    review,
     share,
 )
 from companies.tree.load import load_companies
@@ -144,6 +145,25 @@ def test_closed_companies_are_left_out():
     # then
     assert (quality.companies, quality.complete, quality.percent) == (1, 1, 100)
     assert list(having(Company.objects.all(), ANY)) == []
+
+
+def test_a_review_counts_and_lists_what_is_counted_and_listed(
+    django_assert_num_queries,
+):
+    # given
+    head = make_complete()
+    bare = [make_company(parent=head, legal_name=name) for name in ("", "B", "C")]
+    make_company(parent=head, status="CLOSED")
+    rows = Company.objects.under(head).head_first()
+    # when
+    with django_assert_num_queries(2):
+        quality, lacking = review(rows, most=2)
+    # then
+    assert quality == quality_of(rows)
+    assert (quality.companies, quality.complete) == (4, 1)
+    assert lacking == findings_of(having(rows, ANY))[:2]
+    assert [company for company, _findings in lacking] == bare[:2]
+    assert review(rows.none(), most=2) == (quality_of(rows.none()), [])
 
 
 @pytest.mark.parametrize(
