@@ -283,3 +283,11 @@ def test_the_page_costs_the_same_with_much_to_approve(django_assert_max_num_quer
     # then
     with django_assert_max_num_queries(len(few)):
         client.get(url)
+
+
+def test_the_row_for_something_new_is_made_once():
+    page = superuser().get(page_of(make_company()))
+    tabs = page.context["inline_admin_formsets"]
+    sets = [tab.formset for tab in tabs if hasattr(tab.formset, "empty_form")]
+    assert len(sets) >= 4
+    assert all(rows.empty_form is rows.empty_form for rows in sets)

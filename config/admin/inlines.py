@@ -2,18 +2,30 @@
 
 from typing import Any
 
+from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from unfold.admin import StackedInline, TabularInline
+from unfold.forms import PaginationInlineFormSet
 
 from .forms import SEEN, KonzernForm
 from .numbers import READERS_NUMBERS
 from .sight import OfferSeen, seen
 
 
+class RowsOfAPage(PaginationInlineFormSet):
+    """Makes the form of a new row once: a page asks for it up to ten times."""
+
+    @cached_property
+    def empty_form(self) -> ModelForm:
+        return super().empty_form
+
+
 class KonzernInlineMixin(OfferSeen):
     """Each row carries the version that was seen, like the page itself."""
 
     form = KonzernForm
+    formset = RowsOfAPage
     formfield_overrides = READERS_NUMBERS
     extra = 0
     per_page = 50
