@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import batched
+from itertools import batched, product
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -16,6 +16,8 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from config.search import with_one_of
 
 from . import identifiers
 from .models import Company, CompanyQuerySet, Location
@@ -80,6 +82,7 @@ class Facts:
     duns: str = ""
     addresses: frozenset[str] = frozenset()  # as by `names.address_key()`
     company: int | None = None  # its own id, if it is stored
+    sketches: frozenset[str] = frozenset()  # of its names, if they are stored
 
     @classmethod
     def given(
@@ -150,9 +153,12 @@ def possible_duplicates(
     for batch in batched(asked, BATCH):
         keys = [_keys(facts) for facts in batch]
         found = _look_up(keys, companies)
-        known = _read({pk for pks in found.values() for pk in pks})
-        for facts, own in zip(batch, keys, strict=True):
-            pks = {pk for key in own for pk in found.get(key, ())} - {facts.company}
+        others = [
+            {pk for key in own for pk in found.get(key, ())} - {facts.company}
+            for facts, own in zip(batch, keys, strict=True)
+        ]
+        known = _read(set().union(*others))
+        for facts, pks in zip(batch, others, strict=True):
             scored = [_compare(facts, *known[pk]) for pk in pks if pk in known]
             likely = [one for one in scored if one.score >= least]
             likely.sort(key=lambda one: (-one.score, one.id))
@@ -217,9 +223,9 @@ type Key = tuple[str, str]  # the column, the value
 
 def _keys(facts: Facts) -> set[Key]:
     """What a company that may be the same has, in one column or another."""
-    columns = ("name_sketch", "legal_sketch")
+    sketches = facts.sketches or {sketch(name) for name in facts.names}
     keys = {
-        *((column, sketch(name)) for name in facts.names for column in columns),
+        *product(("name_sketch", "legal_sketch"), sketches),
         ("registration_key", registration_key(facts.country, facts.registration_id)),
         ("tax_id", facts.tax_id),
         ("lei", facts.lei),
@@ -240,7 +246,7 @@ def _look_up(
     for column, wanted in sorted(values.items()):
         path = "locations__address_key" if column == "address" else column
         # The second condition is that of the index, which the first implies.
-        rows = companies.filter(~Q((path, "")), Q((f"{path}__in", wanted))).annotate(
+        rows = with_one_of(companies.filter(~Q((path, ""))), path, wanted).annotate(
             place_in_key=Window(
                 RowNumber(), partition_by=[F(path), F("country")], order_by="pk"
             )
@@ -260,10 +266,17 @@ def _read(ids: Iterable[int]) -> dict[int, tuple[Facts, str, str]]:
         for pk, address in places.order_by().values_list("company_id", "address_key"):
             addresses[pk].add(address)
         rows = Company.objects.filter(pk__in=batch).order_by()
-        for pk, code, *values in rows.values_list("pk", "code", *STORED):
-            stored = dict(zip(STORED, values, strict=True))
-            of = frozenset(addresses[pk])
-            known[pk] = Facts(**stored, addresses=of, company=pk), code, values[0]
+        sketches = ("name_sketch", "legal_sketch")
+        for pk, code, name, legal, *values in rows.values_list(
+            "pk", "code", *sketches, *STORED
+        ):
+            facts = Facts(
+                *values,
+                addresses=frozenset(addresses[pk]),
+                company=pk,
+                sketches=frozenset({name, legal}),
+            )
+            known[pk] = facts, code, facts.name
     return known
 
 

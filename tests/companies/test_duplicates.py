@@ -321,3 +321,39 @@ def test_the_page_of_a_company_shows_its_duplicates_at_a_constant_cost():
     # then
     assert text.count("The same name, legal form aside.") == 5
     assert len(among) <= len(alone) + 2
+
+
+@pytest.mark.parametrize(
+    "name", ['Say "Acme", {so}', "O'Acme \\ 100 %", "NULL", "亜細亜"]
+)
+def test_names_of_any_characters_are_looked_up(name):
+    # given
+    one, other = make_company(name=name), make_company(name=f"{name} Ltd")
+    # then
+    assert [found.id for found in duplicates_of(one)] == [other.pk]
+    assert [pair.duplicate.id for pair in report()[0]] == [other.pk]
+
+
+def test_a_page_of_pairs_costs_the_same_however_many_there_are(
+    django_assert_max_num_queries,
+):
+    # given
+    names = [Company(name=f"Kiosk {n // 2}", code=f"k{n}") for n in range(40)]
+    load_companies(names[:10], actor=SYSTEM)
+    with django_assert_max_num_queries(8) as few:
+        assert len(report()[0]) == 5
+    # when
+    load_companies(names[10:], actor=SYSTEM)
+    # then
+    with django_assert_max_num_queries(len(few)):
+        assert len(report()[0]) == 20
+
+
+def test_what_is_like_nothing_else_is_not_read_twice(django_assert_num_queries):
+    # given
+    load_companies(
+        [Company(name=f"No {n}", code=f"n{n}") for n in range(5)], actor=SYSTEM
+    )
+    # then: their ids, places and names, and who has names like these
+    with django_assert_num_queries(5):
+        assert report() == ([], None)
