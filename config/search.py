@@ -41,7 +41,10 @@ def found_by[M: QuerySet](rows: M, *ways: QuerySet) -> M:
     table, and where that finds many it compares each row with each of them.
     """
     first, *others = [way.order_by().values("pk") for way in ways]
-    return rows.filter(pk__in=first.union(*others))
+    found = first.union(*others).order_by()
+    if connections[rows.db].vendor == "postgresql":
+        return rows.filter(_IsOneOf("pk", ArraySubquery(found)))
+    return rows.filter(pk__in=found)
 
 
 def with_one_of[M: QuerySet](rows: M, column: str, texts: Collection[str]) -> M:

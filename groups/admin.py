@@ -33,6 +33,7 @@ from .models import (
     CustomerGroupQuerySet,
     GroupMember,
     GroupPropagation,
+    Kind,
     Mode,
 )
 from .services import propagation_of
@@ -209,12 +210,19 @@ extend(
         order=31,
     ),
 )
+
+
+def keys_of_group(query: str) -> Q:
+    """Only custom groups have keys; the index has these, not all groups."""
+    return Q(kind=Kind.CUSTOM) & (Q(code__iexact=query) | Q(name__iexact=query))
+
+
 add_searched(
     Searched(
         CustomerGroup,
         "groups",
         lambda group: joined(group.company, group.code, group.price_list),
-        lambda query: Q(code__iexact=query) | Q(name__iexact=query),
+        keys_of_group,
         related=("company",),
         order=60,
     )
@@ -227,13 +235,13 @@ GROUPS_HISTORY = ("groups", gettext_lazy("customer groups"))
 
 
 def group_name(entry: Any) -> Any:
-    is_custom = entry.kind == CustomerGroup.Kind.CUSTOM
-    return entry.name if is_custom else CustomerGroup.Kind(entry.kind).label
+    is_custom = entry.kind == Kind.CUSTOM
+    return entry.name if is_custom else Kind(entry.kind).label
 
 
 def changes_of_groups(company: Any) -> QuerySet:
     """Not that automatic groups were made: they come with every company."""
-    made = Q(history_type="+") & ~Q(kind=CustomerGroup.Kind.CUSTOM)
+    made = Q(history_type="+") & ~Q(kind=Kind.CUSTOM)
     return CustomerGroup.history.filter(company_id=company.pk).exclude(made)
 
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from approvals.models import ApprovalRule, PurchaseLimit
 from companies.models import Company, ContactAssignment, Location
+from config.search import found_by
 from tests.factories import make_assignment, make_chain
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -41,3 +42,10 @@ def test_where_a_person_may_act_is_looked_for_in_their_hierarchies_only():
     plan = plan_of(Company.objects.reached_by(mine))
     # then
     assert "Index Cond: (tree_id = " in plan
+
+
+def test_what_was_found_by_several_ways_is_read_by_its_keys():
+    """In the order of their list, so that a page is read and no more."""
+    rows = Location.objects.filter(country="DE")
+    ways = (Location.objects.filter(city="Bonn"), Location.objects.filter(company=1))
+    assert "Index Cond: (id = ANY" in plan_of(found_by(rows, *ways))

@@ -263,6 +263,15 @@ def test_the_box_is_on_every_page_and_keeps_nothing():
     assert "/login/" in type(client)().get(SEARCH).headers["Location"]
 
 
+def test_of_what_is_not_found_nobody_asks_more(django_assert_num_queries):
+    client = superuser()
+    make_company(name="Nordwind")
+    client.get(SEARCH, {"q": "zzz"})
+    # session, user, second factor, and once each of the eleven kinds of rows
+    with django_assert_num_queries(3 + 11):
+        assert found(client, "zzz") == {}
+
+
 def test_a_search_costs_the_same_however_much_is_found(django_assert_max_num_queries):
     # given
     client = superuser()

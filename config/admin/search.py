@@ -77,7 +77,7 @@ def _found(
     rows = pages.get_queryset(request)
     matching, repeats = pages.get_search_results(request, rows, query)
     matching = matching.distinct() if repeats else matching
-    pks, number = _best(matching, kind.exactly(query), most)
+    pks, number = _best(rows, matching, kind.exactly(query), most)
     read = rows.select_related(*kind.related) if kind.related else rows
     by_pk = read.in_bulk(pks)
     hits = [by_pk[pk] for pk in pks if pk in by_pk]
@@ -101,14 +101,19 @@ def _found(
     }
 
 
-def _best(rows: QuerySet, exactly: Q, most: int) -> tuple[list[Any], int]:
+def _best(
+    rows: QuerySet, matching: QuerySet, exactly: Q, most: int
+) -> tuple[list[Any], int]:
     """Those that are meant, then others in the order of their list; how many match.
 
-    Sorting by "is meant" would read all that match: these are asked for by themselves.
+    Sorting by "is meant" would read all that match: these are asked for by themselves,
+    and among what was found if that was all.
     """
-    meant = rows.filter(exactly).values_list("pk", flat=True)[:most]
-    found = list(rows.values_list("pk", flat=True)[: COUNTED + 1])
-    return [*dict.fromkeys([*meant, *found])][:most], len(found)
+    found = list(matching.values_list("pk", flat=True)[: COUNTED + 1])
+    all_found = len(found) <= COUNTED
+    meant = rows.filter(pk__in=found) if all_found else matching
+    first = meant.filter(exactly).values_list("pk", flat=True)[:most]
+    return [*dict.fromkeys([*first, *found])][:most], len(found)
 
 
 def _pages(request: HttpRequest, query: str) -> Iterator[dict[str, Any]]:
