@@ -49,6 +49,8 @@ LOCATIONS: Columns = {
     "region": "region",
     "postcode": "postcode",
     "country": "country",
+    "latitude": "latitude",
+    "longitude": "longitude",
     "email": "email",
     "phone": "phone",
     "is_billing": "is_billing",

@@ -196,7 +196,8 @@ def _update(language: str, fill: Path | None, empty: Path | None) -> None:
     if fill is not None:
         given = json.loads(fill.read_text())
         for message in catalog:
-            if message.id and (text := given.get(_forms(message.id)[0])):
+            text = given.get(_forms(message.id)[0]) if message.id else None
+            if text and len(_forms(text)) == len(_forms(message.id)):
                 message.string = text if isinstance(text, str) else tuple(text)
     path = path_of(language)
     path.parent.mkdir(parents=True, exist_ok=True)

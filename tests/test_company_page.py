@@ -70,7 +70,7 @@ def test_the_top_says_the_most_at_a_glance_and_leads_to_the_tabs():
         "locations": 2,
         "direct subsidiaries": 2,
         "limits that bind it": 2,
-        "open requests": 1,
+        "open request": 1,
     }
     page = client.get(page_of(company))
     tabs = {tab.formset.prefix for tab in page.context["inline_admin_formsets"]}
@@ -291,3 +291,11 @@ def test_the_row_for_something_new_is_made_once():
     sets = [tab.formset for tab in tabs if hasattr(tab.formset, "empty_form")]
     assert len(sets) >= 4
     assert all(rows.empty_form is rows.empty_form for rows in sets)
+
+
+def test_what_is_there_once_is_named_so():
+    # given
+    company = make_company()
+    make_location(company=company)
+    # then
+    assert facts(superuser(), company)["location"] == 1

@@ -54,7 +54,7 @@ def test_each_number_is_that_of_the_list_that_it_leads_to():
     # then
     counted = {label: number for label, (number, _url) in found.items()}
     assert counted == {
-        "Requests that only you can decide": 2,
+        "Requests that only staff can decide": 2,
         "Requests that end within three days": 1,
         "Limits that passed an alert": 1,
         "Companies on hold": 1,

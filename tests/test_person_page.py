@@ -127,7 +127,7 @@ def test_the_page_says_what_is_open_and_what_waits_for_a_decision():
     assert list(panel(client, buyer, "requests")["waiting"]) == []
     assert list(panel(client, boss, "requests")["waiting"]) == [mine, elsewhere]
     assert panel(client, boss, "requests")["open"] == []
-    assert facts(client, buyer)["open requests of theirs"] == 1
+    assert facts(client, buyer)["open request of theirs"] == 1
     every = panel(client, buyer, "requests")["all"]
     listed = client.get(f"{every}?requester__id__exact={buyer.pk}")
     assert listed.context["cl"].result_count == 2
@@ -175,7 +175,7 @@ def test_companies_that_a_page_does_not_show_are_not_named(monkeypatch):
     )
     # then
     assert panel(superuser(), contact, "reach")["companies"] == [shown]
-    assert facts(superuser(), contact)["companies to act for"] == 1
+    assert facts(superuser(), contact)["company to act for"] == 1
 
 
 def test_the_page_of_an_erased_person_says_so():

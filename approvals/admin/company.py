@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Prefetch
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, npgettext_lazy
 
 from approvals.models import (
     ApprovalGroup,
@@ -93,14 +93,14 @@ def limits(request: HttpRequest, company: Company) -> int:
 add_facts(
     "companies.Company",
     Fact(
-        gettext_lazy("limits that bind it"),
+        npgettext_lazy("counted", "limit that binds it", "limits that bind it"),
         "limits",
         limits,
         "approvals.view_purchaselimit",
         order=60,
     ),
     Fact(
-        gettext_lazy("open requests"),
+        npgettext_lazy("counted", "open request", "open requests"),
         "requests",
         open_requests,
         "approvals.view_purchaserequest",

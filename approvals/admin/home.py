@@ -120,7 +120,7 @@ def _bars(
 
 add_tasks(
     Task(
-        gettext_lazy("Requests that only you can decide"),
+        gettext_lazy("Requests that only staff can decide"),
         "approval",
         PurchaseRequest,
         count_for_staff,

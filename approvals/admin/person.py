@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, npgettext_lazy
 
 from approvals.inbox import waiting_anywhere
 from approvals.models import ApprovalGroup, PurchaseRequest, StandIn
@@ -87,14 +87,14 @@ def approval_groups(request: HttpRequest, contact: Contact) -> int:
 add_facts(
     "companies.Contact",
     Fact(
-        gettext_lazy("approval groups"),
+        npgettext_lazy("counted", "approval group", "approval groups"),
         "approvals",
         approval_groups,
         "approvals.view_approvalgroup",
         order=20,
     ),
     Fact(
-        gettext_lazy("open requests of theirs"),
+        npgettext_lazy("counted", "open request of theirs", "open requests of theirs"),
         "requests",
         open_requests,
         "approvals.view_purchaserequest",

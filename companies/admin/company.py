@@ -54,6 +54,7 @@ from .inviting import InvitePages
 from .merging import MergePages, differences, seen_merge_of
 from .past import PastPage
 from .people import AssignmentInline, watching_people
+from .place_map import map_of
 from .places import LinkInline, LocationInline
 from .tree import (
     EffectiveStatusFilter,
@@ -280,6 +281,7 @@ class CompanyAdmin(
             "because": worst if worst.status != obj.status else None,
             "duplicates": duplicates_of(obj, among=visible),
             "inherited_people": people.select_related("contact", "company")[:AT_ONCE],
+            "place_map": map_of(obj),
             "shared_places": places.select_related("company")[:AT_ONCE],
             "links_from_others": links[:AT_ONCE],
             "merge": seen_merge_of(request, obj),

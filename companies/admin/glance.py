@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import npgettext_lazy
 
 from companies.models import Company, ContactAssignment, Location
 from config.admin import Fact, add_facts, rows_of
@@ -41,15 +42,21 @@ add_facts(
         order=10,
     ),
     Fact(
-        _("people who may act here"),
+        npgettext_lazy("counted", "person who may act here", "people who may act here"),
         "assignments",
         people,
         "companies.view_contactassignment",
         order=20,
     ),
-    Fact(_("locations"), "locations", places, "companies.view_location", order=30),
     Fact(
-        _("direct subsidiaries"),
+        npgettext_lazy("counted", "location", "locations"),
+        "locations",
+        places,
+        "companies.view_location",
+        order=30,
+    ),
+    Fact(
+        npgettext_lazy("counted", "direct subsidiary", "direct subsidiaries"),
         "subsidiaries",
         subsidiaries,
         "companies.view_company",

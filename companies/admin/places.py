@@ -25,6 +25,7 @@ ADDRESS = [
     ("name", "type", "code"),
     ("address_line1", "address_line2"),
     ("postcode", "city", "region", "country"),
+    ("latitude", "longitude"),
     ("email", "phone"),
     ("is_billing", "is_default_billing", "is_shipping", "is_default_shipping"),
     ("is_shared", "is_active"),
@@ -40,6 +41,7 @@ class LocationInline(KonzernStackedInline):
     fields = ADDRESS
     per_page = 20
     collapsible = True
+    template_before = "companies/place_map.html"
     template_after = "companies/shared_places.html"
     order = 10
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import npgettext_lazy
 
 from companies.models import Company, Contact, ContactAssignment
 from companies.models.company import CompanyQuerySet, Status
@@ -58,7 +59,7 @@ REACH = Panel(
 add_facts(
     "companies.Contact",
     Fact(
-        _("companies to act for"),
+        npgettext_lazy("counted", "company to act for", "companies to act for"),
         "reach",
         companies_reached,
         "companies.view_contactassignment",

@@ -39,17 +39,31 @@ class WrittenIdField(TextField):
         super().__init__(**options | kwargs)
 
 
-@extend_schema_field({"type": ["string", "null"], "example": "25.50"})
-class PercentField(serializers.Field):
-    """A share of 0.01 to 100 percent, as a string with at most two decimals."""
+class DecimalTextField(serializers.Field):
+    """An exact number, as a string of one form."""
 
-    default_error_messages = {"invalid": 'A share as a string, such as "25.50".'}
+    form = ""
 
     def to_internal_value(self, data: Any) -> Decimal:
-        form = r"[0-9]{1,3}(\.[0-9]{1,2})?"
-        if not isinstance(data, str) or not re.fullmatch(form, data, re.ASCII):
+        if not isinstance(data, str) or not re.fullmatch(self.form, data, re.ASCII):
             self.fail("invalid")
         return Decimal(data)
+
+
+@extend_schema_field({"type": ["string", "null"], "example": "25.50"})
+class PercentField(DecimalTextField):
+    """A share of 0.01 to 100 percent, as a string with at most two decimals."""
+
+    form = r"[0-9]{1,3}(\.[0-9]{1,2})?"
+    default_error_messages = {"invalid": 'A share as a string, such as "25.50".'}
+
+
+@extend_schema_field({"type": ["string", "null"], "example": "52.520008"})
+class DegreesField(DecimalTextField):
+    """Degrees (WGS 84), as a string with at most six decimals: about 0.1 m."""
+
+    form = r"-?[0-9]{1,3}(\.[0-9]{1,6})?"
+    default_error_messages = {"invalid": 'Degrees as a string, such as "52.520008".'}
 
 
 class LegalInfoSerializer(CleanModelSerializer):
@@ -274,10 +288,25 @@ class HistoryEntrySerializer(serializers.Serializer):
 
 class AddressSerializer(CleanModelSerializer):
     country = CodedTextField(max_length=2, help_text="ISO 3166-1 alpha-2, or XK.")
+    latitude = DegreesField(
+        required=False, allow_null=True, help_text="North of the equator, -90 to 90."
+    )
+    longitude = DegreesField(
+        required=False, allow_null=True, help_text="East of Greenwich, -180 to 180."
+    )
 
     class Meta:
         model = Location
-        fields = ["line1", "line2", "city", "region", "postcode", "country"]
+        fields = [
+            "line1",
+            "line2",
+            "city",
+            "region",
+            "postcode",
+            "country",
+            "latitude",
+            "longitude",
+        ]
         extra_kwargs = {
             "line1": {"source": "address_line1"},
             "line2": {"source": "address_line2"},

@@ -75,6 +75,8 @@ LOCATION = Shape(
         region="region",
         postcode="postcode",
         country="country",
+        latitude="latitude",
+        longitude="longitude",
     ),
     email="email",
     phone="phone",

@@ -1,6 +1,8 @@
 """Give rows the values of records, by the models' own rules."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -16,6 +18,7 @@ from config.text import DATE
 from .kinds import Caller, Column
 from .plans import Change, Outcome
 
+DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
 TRUE = frozenset(("true", "yes", "1", "x"))
 FALSE = frozenset(("false", "no", "0", ""))
 
@@ -74,6 +77,11 @@ def _value(field: Any, text: str) -> Any:
                 message = _("“%s” is no date such as 2026-11-24.")
                 raise ValidationError(message % shortened(text), code="invalid")
             return field.to_python(text) if text else None
+        case models.DecimalField():
+            if text and not DECIMAL.fullmatch(text):
+                message = _("“%s” is no number such as 52.520008.")
+                raise ValidationError(message % shortened(text), code="invalid")
+            return Decimal(text) if text else None
         case models.CharField() if field.choices:
             return _listed(field).get(text.lower(), text)
     return text

@@ -29,6 +29,8 @@ FIELDS = (
     "region",
     "postcode",
     "country",
+    "latitude",
+    "longitude",
     "email",
     "phone",
     "is_billing",

@@ -17,6 +17,7 @@ from integrations.sight import Viewer
 from .company import CODE, Company
 
 DEFAULTS = ("is_default_billing", "is_default_shipping")
+SEEN_TO = ("second_default", "coordinates")  # constraints that are no errors of forms
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
@@ -65,6 +66,22 @@ class Location(Recorded):
     region = CleanCharField(_("region"), max_length=100, blank=True)
     postcode = CleanCharField(_("postcode"), max_length=32, blank=True)
     country = CountryField(_("country"), blank=True)
+    latitude = models.DecimalField(
+        _("latitude"),
+        max_digits=8,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text=_("Degrees north of the equator (WGS 84), -90 to 90."),
+    )
+    longitude = models.DecimalField(
+        _("longitude"),
+        max_digits=9,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text=_("Degrees east of Greenwich (WGS 84), -180 to 180."),
+    )
     email = models.EmailField(_("e-mail"), blank=True)
     phone = PhoneField(_("phone"), blank=True)
     is_billing = models.BooleanField(_("billing address"), default=False)
@@ -122,6 +139,19 @@ class Location(Recorded):
                 ),
             ),
             models.CheckConstraint(
+                condition=Q(latitude__isnull=True, longitude__isnull=True)
+                | Q(
+                    latitude__isnull=False,
+                    latitude__gte=-90,
+                    latitude__lte=90,
+                    longitude__isnull=False,
+                    longitude__gte=-180,
+                    longitude__lte=180,
+                ),
+                name="companies_location_coordinates",
+                violation_error_code="coordinates",
+            ),
+            models.CheckConstraint(
                 condition=Q(is_default_billing=False)
                 | Q(is_billing=True, is_active=True),
                 name="companies_location_default_billing_usable",
@@ -155,6 +185,14 @@ class Location(Recorded):
                     )
                 }
             )
+        if not self._is_on_earth():
+            raise ValidationError(
+                _(
+                    "Coordinates are a latitude of -90 to 90 degrees and a longitude "
+                    "of -180 to 180, both or none."
+                ),
+                code="coordinates",
+            )
         if self.pk and "company_id" not in self.get_deferred_fields():
             stored = type(self).objects.filter(pk=self.pk).values_list("company_id")
             if stored.first() != (self.company_id,):
@@ -167,11 +205,17 @@ class Location(Recorded):
                 )
 
     def get_constraints(self) -> list[Any]:
-        # A new default takes the mark from the old one: no error of the form.
+        # A new default takes the mark from the old one: no error of the form. And
+        # coordinates are seen to by `clean()`, without asking the database.
         return [
-            (model, [c for c in found if c.violation_error_code != "second_default"])
+            (model, [c for c in found if c.violation_error_code not in SEEN_TO])
             for model, found in super().get_constraints()
         ]
+
+    def _is_on_earth(self) -> bool:
+        if self.latitude is None or self.longitude is None:
+            return self.latitude is None and self.longitude is None
+        return abs(self.latitude) <= 90 and abs(self.longitude) <= 180
 
     def save(self, **kwargs: Any) -> None:
         self.address_key = address_key(self.address_line1, self.postcode, self.city)

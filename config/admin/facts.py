@@ -16,6 +16,8 @@ from django.utils.functional import Promise
 class Fact:
     """`value(request, obj)` is a number or a few words; None: nothing to say.
 
+    The label of a number is an `npgettext_lazy("counted", one, several)`.
+
     `tab` is the slug of the tab it leads to, `permission` the right that its rows need.
     """
 
@@ -40,4 +42,6 @@ def facts_of(request: HttpRequest, obj: Any) -> Iterator[dict[str, Any]]:
         if request.user.has_perm(fact.permission):
             value = fact.value(request, obj)
             if value is not None:
-                yield {"label": fact.label, "tab": fact.tab, "value": value}
+                counted = isinstance(value, int)
+                label = fact.label % value if counted else fact.label
+                yield {"label": label, "tab": fact.tab, "value": value}
