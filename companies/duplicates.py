@@ -51,6 +51,7 @@ WEIGHTS = {
     "other_tax_id": -20,
     "other_registration_id": -20,
 }
+BY_NAME = WEIGHTS["same_name"] + WEIGHTS["same_country"]
 MESSAGES = {
     "same_lei": _("The same LEI."),
     "same_tax_id": _("The same tax id."),
@@ -151,7 +152,7 @@ def possible_duplicates(
     companies = Company.objects.order_by() if among is None else among.order_by()
     answers = []
     for batch in batched(asked, BATCH):
-        keys = [_keys(facts) for facts in batch]
+        keys = [_keys(facts, least) for facts in batch]
         found = _look_up(keys, companies)
         others = [
             {pk for key in own for pk in found.get(key, ())} - {facts.company}
@@ -221,9 +222,14 @@ def report(
 type Key = tuple[str, str]  # the column, the value
 
 
-def _keys(facts: Facts) -> set[Key]:
-    """What a company that may be the same has, in one column or another."""
+def _keys(facts: Facts, least: int) -> set[Key]:
+    """What a company that may be the same has, in one column or another.
+
+    Who shares no number has to share the name, and for more than `BY_NAME` the address.
+    """
     sketches = facts.sketches or {sketch(name) for name in facts.names}
+    if least > BY_NAME and not facts.addresses:
+        sketches = frozenset()
     keys = {
         *product(("name_sketch", "legal_sketch"), sketches),
         ("registration_key", registration_key(facts.country, facts.registration_id)),
@@ -262,10 +268,10 @@ def _read(ids: Iterable[int]) -> dict[int, tuple[Facts, str, str]]:
     known = {}
     for batch in batched(sorted(ids), BATCH * 2):
         addresses: dict[int, set[str]] = defaultdict(set)
-        places = Location.objects.filter(company__in=batch).exclude(address_key="")
+        places = with_one_of(Location.objects.exclude(address_key=""), "company", batch)
         for pk, address in places.order_by().values_list("company_id", "address_key"):
             addresses[pk].add(address)
-        rows = Company.objects.filter(pk__in=batch).order_by()
+        rows = with_one_of(Company.objects.order_by(), "pk", batch)
         sketches = ("name_sketch", "legal_sketch")
         for pk, code, name, legal, *values in rows.values_list(
             "pk", "code", *sketches, *STORED

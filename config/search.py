@@ -5,7 +5,15 @@ from collections.abc import Collection
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import connections
-from django.db.models import BooleanField, Func, Q, QuerySet, TextField, Value
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Func,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 
 from .text import search_words
 
@@ -47,16 +55,20 @@ def found_by[M: QuerySet](rows: M, *ways: QuerySet) -> M:
     return rows.filter(pk__in=found)
 
 
-def with_one_of[M: QuerySet](rows: M, column: str, texts: Collection[str]) -> M:
-    """Rows that have one of very many texts in the column.
+def with_one_of[M: QuerySet](
+    rows: M, column: str, values: Collection[str] | Collection[int]
+) -> M:
+    """Rows that have one of very many texts, or whole numbers, in the column.
 
     For PostgreSQL they are one value: to write a statement with a place for each of a
     thousand takes longer than to look them up.
     """
-    if connections[rows.db].vendor != "postgresql":
-        return rows.filter(**{f"{column}__in": texts})
-    found = Value(list(texts), output_field=ArrayField(TextField()))
-    return rows.filter(_IsOneOf(column, found))
+    if not values or connections[rows.db].vendor != "postgresql":
+        return rows.filter(**{f"{column}__in": values})
+    are_numbers = all(isinstance(value, int) for value in values)
+    kind = BigIntegerField() if are_numbers else TextField()
+    wanted = Value(list(values), output_field=ArrayField(kind))
+    return rows.filter(_IsOneOf(column, wanted))
 
 
 class _IsOneOf(Func):

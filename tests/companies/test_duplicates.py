@@ -357,3 +357,26 @@ def test_what_is_like_nothing_else_is_not_read_twice(django_assert_num_queries):
     # then: their ids, places and names, and who has names like these
     with django_assert_num_queries(5):
         assert report() == ([], None)
+
+
+def test_who_has_to_share_more_than_a_name_is_found_all_the_same(
+    django_assert_num_queries,
+):
+    # given
+    names = ("Acme", "Acme Ltd", "Acme", "Other")
+    german = {"country": "DE", "registration_id": "HRB 4711"}
+    companies = [make_company(name=name, country="DE") for name in names]
+    companies += [make_company(name=name, **german) for name in ("Bolt", "Bolt")]
+    for company in companies[1:4]:
+        make_location(company=company, address_line1="Main Road 5", city="Bonn")
+    every, _end = report()
+    # when
+    sure, _end = report(least=90)
+    # then
+    likely = [(pair.company, pair.duplicate.id, pair.duplicate.score) for pair in every]
+    assert [score for _one, _other, score in likely] == [70, 70, 100, 100]
+    assert sure == [pair for pair in every if pair.duplicate.score >= 90]
+    Location.objects.update(address_key="")
+    # Names of who has no address are not looked up: ids, facts, numbers, the other's.
+    with django_assert_num_queries(6):
+        assert len(report(least=90)[0]) == 1
