@@ -23,7 +23,7 @@ from config.admin import (
     history_source,
     joined,
     link,
-    rows_of,
+    seen,
 )
 
 from .exports import GROUPS, PROPAGATION
@@ -187,7 +187,7 @@ def price_lists_of(request: HttpRequest, company: Company) -> dict[str, Any]:
     """The groups with a price list, of the company and those above, nearest first."""
     path = Company.objects.above(company).nearest_first()
     near = {pk: number for number, pk in enumerate(path.values_list("pk", flat=True))}
-    groups = rows_of(request, CustomerGroup)
+    groups = seen(request, CustomerGroup.objects.select_related("company"))
     carrying = groups.exclude(price_list="").filter(company__in=near)
     return {
         "company": company,

@@ -64,6 +64,7 @@ class KonzernAdmin(OfferSeen, ExportMixin, ModelAdmin):
     view_on_site = False  # there is no site beside the console
     panels: tuple[Panel, ...] = ()
     history_panel = HISTORY
+    conditional_fields: dict[str, str] = {}  # else templates look for it at each field
 
     # --- who sees what
 
