@@ -11,7 +11,13 @@ from approvals.models import LimitCounter, PurchaseRequest
 from approvals.weeks import last_weeks
 from companies.services import set_status
 from config.actors import SYSTEM, Actor
-from tests.approvals.makers import euros, make_limit, person, submit
+from tests.approvals.makers import (
+    euros,
+    make_approval_group,
+    make_limit,
+    person,
+    submit,
+)
 from tests.clock import Clock
 from tests.factories import make_company, make_contact, make_user
 from tests.staff import logged_in, staff, superuser
@@ -166,6 +172,31 @@ def test_the_page_costs_the_same_whatever_there_is(django_assert_max_num_queries
     # when
     for _number in range(20):
         make_limit(company=make_company(status="ON_HOLD"), amount=1)
+    # then
+    with django_assert_max_num_queries(len(few)):
+        client.get(HOME)
+
+
+def test_the_page_costs_the_same_with_many_companies_to_look_at(
+    django_assert_max_num_queries,
+):
+    # given
+    client = superuser()
+
+    def grow(times: int) -> None:
+        for number in range(times):
+            company = make_company(country="GB", registration_id=f"1234{number}")
+            make_company(country="GB", registration_id=f"1234{number}")
+            for role in ("ADMIN", ""):
+                make_approval_group(company=company, members=[person(company, role)])
+            submit(company, person(company, "REQUESTER"))
+
+    grow(2)
+    client.get(HOME)
+    with django_assert_max_num_queries(55) as few:
+        client.get(HOME)
+    # when
+    grow(6)
     # then
     with django_assert_max_num_queries(len(few)):
         client.get(HOME)
