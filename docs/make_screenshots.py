@@ -76,6 +76,8 @@ def take_all(page: Any, base: str) -> None:
         page.goto(f"{base}{child}#{tab}")
         shoot(page, f"company-{tab.replace('_', '-')}")
 
+    place_on_map(page, f"{base}{child}")
+
     page.goto(f"{base}/admin/companies/contact/?q={APPROVER}")
     person = page.locator("#result_list tbody a").first.get_attribute("href")
     page.goto(f"{base}{person.partition('?')[0]}#approvals")
@@ -107,6 +109,21 @@ def take_all(page: Any, base: str) -> None:
             page.goto("about:blank")
             page.goto(f"{base}{url}#{tab}")
             shoot(page, f"request-{tab}")
+
+
+def place_on_map(page: Any, company: str) -> None:
+    """Type where its location is, as the demo's data do not know; New York, say."""
+    page.goto("about:blank")
+    page.goto(f"{company}#locations")
+    page.locator("#locations-data .cursor-pointer").first.click()
+    page.locator("#id_locations-0-latitude").fill("40.7128")
+    page.locator("#id_locations-0-longitude").fill("-74.0060")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.wait_for_load_state()
+    page.goto("about:blank")
+    page.goto(f"{company}#locations")
+    page.locator(".kz-map").wait_for()
+    shoot(page, "company-locations")
 
 
 def try_a_rule(page: Any, base: str) -> None:

@@ -13,7 +13,7 @@ from companies.models import Company, Location
 
 AT_ONCE = 200  # locations
 TURN = 3_600  # around the earth
-LEAST, MOST = 150, (3_600, 1_450)  # width at least; width and height at most
+LEAST, MOST = 400, (3_600, 1_450)  # width at least; width and height at most
 MARGIN = 0.12  # of the width and height, on each side
 RATIO = 2.2  # width by height
 TOP, BOTTOM = -850, 600  # without the poles

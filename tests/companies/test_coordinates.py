@@ -185,7 +185,7 @@ def test_a_map_shows_all_its_places_and_more_around_them():
 def test_one_place_has_its_country_around_it():
     found = on_map((52.5, 13.4))
 
-    assert found.width == pytest.approx(150)
+    assert found.width == pytest.approx(400)
     assert found.left + found.width / 2 == pytest.approx(found.marks[0].x)
     assert found.squeeze == pytest.approx(0.609, abs=0.001)
 
