@@ -1,6 +1,6 @@
-"""Rows whose INSERT is written once for their model, and not for each row.
+"""Rows whose INSERT and UPDATE are written once for their model, not for each row.
 
-The ORM takes longer to write the statement than PostgreSQL to insert the row.
+The ORM takes longer to write the statement than PostgreSQL to write the row.
 """
 
 from collections.abc import Sequence
@@ -36,6 +36,52 @@ class QuickInsert(models.Model):
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             return cursor.fetchall() if returned else []
+
+
+def update_one(
+    model: type[models.Model],
+    values: Sequence[tuple[models.Field, Any]],
+    *,
+    where: Sequence[tuple[models.Field, Any]],
+    using: str,
+) -> bool | None:
+    """UPDATE the row that has all of `where`; whether there is one.
+
+    None: Django has to do it, for the database makes one of the values, or a column
+    takes its value in a form of its own.
+    """
+    connection = connections[using]
+    if any(_is_special(field, value) for field, value in values):
+        return None
+    sql = _update(
+        model, tuple(f for f, _v in values), tuple(f for f, _v in where), using
+    )
+    parameters = [
+        field.get_db_prep_save(value, connection=connection)
+        for field, value in (*values, *where)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.rowcount > 0
+
+
+def _is_special(field: models.Field, value: Any) -> bool:
+    return hasattr(value, "resolve_expression") or hasattr(field, "get_placeholder_sql")
+
+
+@cache
+def _update(
+    model: type[models.Model],
+    fields: tuple[models.Field, ...],
+    where: tuple[models.Field, ...],
+    using: str,
+) -> str:
+    quoted = connections[using].ops.quote_name
+    sets, found = (
+        [f"{quoted(field.column)} = %s" for field in some] for some in (fields, where)
+    )
+    table = quoted(model._meta.db_table)
+    return f"UPDATE {table} SET {', '.join(sets)} WHERE {' AND '.join(found)}"  # noqa: S608
 
 
 def _value(

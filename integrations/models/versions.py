@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.actors import Actor
 from config.errors import StaleVersion
-from config.inserting import QuickInsert
+from config.inserting import QuickInsert, update_one
 
 
 class Versioned(QuickInsert):
@@ -50,13 +50,35 @@ class Versioned(QuickInsert):
         finally:
             self._read_version = None
 
-    def _do_update(self, base_qs: Any, using: str, pk_val: Any, *args: Any) -> Any:
+    def _do_update(
+        self,
+        base_qs: Any,
+        using: str,
+        pk_val: Any,
+        values: Any,
+        update_fields: Any,
+        forced_update: bool,
+        returning_fields: Any,
+    ) -> Any:
         # Django's one place where the UPDATE is made; private, hence a test of ours.
+        rest = (values, update_fields, forced_update, returning_fields)
         read = getattr(self, "_read_version", None)
         if read is None:
-            return super()._do_update(base_qs, using, pk_val, *args)
-        same = base_qs.filter(version=read)
-        updated = super()._do_update(same, using, pk_val, *args)
+            return super()._do_update(base_qs, using, pk_val, *rest)
+        field_of = self._meta.get_field
+        done = None
+        if not returning_fields:
+            done = update_one(
+                type(self),
+                [(field, value) for field, _model, value in values],
+                where=[(self._meta.pk, pk_val), (field_of("version"), read)],
+                using=using,
+            )
+        if done is None:
+            same = base_qs.filter(version=read)
+            updated = super()._do_update(same, using, pk_val, *rest)
+        else:
+            updated = [()] if done else []
         if not updated:
             stored = base_qs.filter(pk=pk_val).values_list("version", flat=True)
             raise StaleVersion(version=stored.first())
