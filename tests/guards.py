@@ -31,7 +31,7 @@ def guards_off() -> Iterator[None]:
 def assert_integrity() -> None:
     """Each check of `check_integrity` holds."""
     broken = {name: keys for name, keys in find_broken(checks()).items() if keys}
-    assert broken == {}
+    assert not broken, broken
 
 
 def update(table: str, pk: Any, **columns: Any) -> None:

@@ -6,8 +6,6 @@ from decimal import Decimal, InvalidOperation
 from itertools import batched
 from typing import Any, NamedTuple
 
-from django.db.models import F
-
 from approvals.models import LedgerEntry, PurchaseRequest, RequestHistory
 
 from .queries import PORTION
@@ -65,14 +63,18 @@ def _reservations(
 ) -> Mapping[tuple[int, int], list[Reservation]]:
     found: dict[tuple[int, int], list[Reservation]] = defaultdict(list)
     entries = LedgerEntry.objects.filter(request__in=requests, kind="RESERVE")
-    for pk, revision, *rest in entries.order_by("id").values_list(
+    for pk, revision, limit, amount, cap, *taken in entries.order_by("id").values_list(
         "request_id",
         "revision",
         "limit_id",
         "amount",
-        F("cap") - F("reserved_before") - F("used_before"),
+        "cap",
+        "reserved_before",
+        "used_before",
     ):
-        found[pk, revision].append(Reservation(*rest))
+        # Not by the database: SQLite would count in binary fractions.
+        remaining = None if cap is None else cap - sum(taken)
+        found[pk, revision].append(Reservation(limit, amount, remaining))
     return found
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from approvals import ledger, services
+from approvals.ledger_check import find_ledger_faults
 from approvals.models import LedgerEntry, LimitCounter, PurchaseLimit, PurchaseRequest
 from approvals.situation import limits_of
 from companies.models import ContactAssignment
@@ -411,6 +412,7 @@ def test_sums_are_exact_to_the_last_cent() -> None:
         submit(world.sub, world.buyer, money=Money(Decimal("0.01"), "USD"))
     (error,) = refused.value.error_dict["money"]
     assert error.code == "too_many_digits"
+    assert list(find_ledger_faults()) == []
 
 
 @pytest.mark.parametrize("fields", [{"unlimited": True}, {"on_exceed": "WARN"}])

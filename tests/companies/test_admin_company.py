@@ -499,7 +499,7 @@ def test_the_page_costs_the_same_queries_with_many_of_everything(
         client.get(page_of(company))
 
 
-QUERIES = 56
+QUERIES = 57
 
 
 def test_a_deleted_parent_in_the_history_is_named_by_its_number():

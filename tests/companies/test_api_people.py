@@ -204,6 +204,8 @@ def test_a_location_is_written_whole_and_in_parts(api):
         "region": "",
         "postcode": "",
         "country": "DE",
+        "latitude": None,
+        "longitude": None,
     }
     old.refresh_from_db()
     assert old.is_default_billing is False

@@ -242,9 +242,11 @@ def run_machine(*, runs: int, steps: int) -> None:
             super().__init__()
 
         def teardown(self) -> None:
-            assert_integrity()
-            transaction.set_rollback(True)
-            self.block.__exit__(None, None, None)
+            try:
+                assert_integrity()
+            finally:
+                transaction.set_rollback(True)
+                self.block.__exit__(None, None, None)
 
     run_state_machine_as_test(
         OneRun,

@@ -208,9 +208,11 @@ def run_machine(*, runs: int, steps: int) -> Counter[str]:
                 self.block.enter_context(transaction.atomic())
 
             def teardown(self) -> None:
-                assert_integrity()
-                transaction.set_rollback(True)
-                self.block.close()
+                try:
+                    assert_integrity()
+                finally:
+                    transaction.set_rollback(True)
+                    self.block.close()
 
         run_state_machine_as_test(
             OneRun,
