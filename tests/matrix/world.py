@@ -106,7 +106,9 @@ def make_hierarchy(name: str) -> Hierarchy:
         "requester": requester.pk,
         "stranger": make_contact(last_name=name).pk,
         "assignment": assignment.pk,
-        "location": make_location(company=sub, name=name, is_billing=True).pk,
+        "location": make_location(
+            company=sub, name=name, is_billing=True, latitude=52.5, longitude=13.4
+        ).pk,
         "link": make_link(company=head, other=leaf).pk,
         "group": group.pk,
         "automatic": CustomerGroup.objects.get(company=sub, kind="BUYERS").pk,
