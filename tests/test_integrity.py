@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -248,9 +249,9 @@ def test_each_fault_of_the_ledger_breaks_a_check(kind: str) -> None:
     assert broken[CHECKS_OF_FAULTS[kind]]
 
 
-def test_events_that_were_forgotten_are_no_fault(settings: Any) -> None:
+def test_events_that_were_forgotten_are_no_fault() -> None:
     found = sound()
-    old = timezone.now() - timezone.timedelta(days=90)
+    old = timezone.now() - timedelta(days=90)
     with guards_off():
         run_sql(f"UPDATE {HISTORY} SET history_date = %s", old)
         run_sql(f"DELETE FROM {EVENT} WHERE stream = %s", found.world.head.pk)
