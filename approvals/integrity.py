@@ -46,7 +46,7 @@ CHECKS_OF_FAULTS = {  # what `find_ledger_faults()` tells, by kind
     "amounts": "money.amounts",
     "of_another": "money.amounts",
     "form": "money.form",
-    "unreadable": "approvals.snapshot",
+    "unreadable": "money.overspend",  # nothing says that it was allowed
 }
 # From where to where a request may go; None: before it was submitted.
 NEXT = {
@@ -89,7 +89,7 @@ def statuses() -> Iterator[Broken]:
         for _pk, after in entries:
             is_allowed &= after in NEXT.get(status, ())
             status = after
-        if kept.pop(pk) != status or not is_allowed:
+        if kept.pop(pk, None) != status or not is_allowed:
             yield "approvals.status", pk
     yield from (("approvals.status", pk) for pk in kept)  # without any history
 
@@ -111,7 +111,8 @@ def eligibility() -> Iterator[Broken]:
     strange = ~Q(step__request=F("request")) | ~Q(step__round=F("round"))
     decisions = Decision.objects.order_by("pk")
     yield from _each("approvals.eligible", decisions.filter(strange))
-    for pk, through in decisions.exclude(strange).values_list("pk", "through"):
+    said = decisions.exclude(strange).values_list("pk", "through")
+    for pk, through in said.iterator(PORTION):
         if not through:
             yield "approvals.eligible", pk
 

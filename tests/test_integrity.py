@@ -249,6 +249,27 @@ def test_each_fault_of_the_ledger_breaks_a_check(kind: str) -> None:
     assert broken[CHECKS_OF_FAULTS[kind]]
 
 
+def test_a_history_whose_request_is_gone_is_named_too() -> None:
+    found = sound()
+    with guards_off():
+        delete(REQUEST, found.moved.pk)
+
+        broken = find_broken(["approvals.status"])
+
+    assert broken == {"approvals.status": [found.moved.pk]}
+
+
+def test_streams_that_are_forgotten_cost_no_statement_each(
+    django_assert_max_num_queries: Any,
+) -> None:
+    companies = [make_company() for _ in range(30)]
+    with guards_off():
+        streams = [company.pk for company in companies[:-1]]
+        Event.objects.filter(stream__in=streams).delete()
+        with django_assert_max_num_queries(10):
+            assert find_broken(["events.gaps"]) == {"events.gaps": []}
+
+
 def test_events_that_were_forgotten_are_no_fault() -> None:
     found = sound()
     old = timezone.now() - timedelta(days=90)
