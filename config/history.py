@@ -7,8 +7,8 @@ from django.db import models
 from simple_history.manager import HistoryManager
 from simple_history.models import HistoricalRecords
 
-from .inserting import QuickInsert
 from .request_id import current_request_id
+from .writing import QuickInsert
 
 
 class HistoryEntry(QuickInsert):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.actors import Actor
 from config.errors import StaleVersion
-from config.inserting import QuickInsert, update_one
+from config.writing import QuickInsert, update_one
 
 
 class Versioned(QuickInsert):

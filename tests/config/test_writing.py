@@ -5,7 +5,7 @@ from django.db.models.functions import Upper
 from django.test.utils import CaptureQueriesContext
 
 from companies.models import Company, Contact
-from config.inserting import QuickInsert, _insert, _update
+from config.writing import QuickInsert, _insert, _update
 from tests.factories import make_company, make_contact
 
 pytestmark = pytest.mark.django_db
